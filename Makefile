@@ -1,0 +1,55 @@
+# Two commands do everything: `make serve` and `make test`. The rest is for those who work on Convolu.
+HOST ?= 127.0.0.1
+PORT ?= 8000
+PYTHON ?= python3
+DATA ?= $(CONVOLU_DATA)
+
+PIP = .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes
+
+serve: .venv/serve
+	CONVOLU_DEFAULT_MODEL=$${CONVOLU_DEFAULT_MODEL-mnist-2conv} \
+	.venv/bin/python -m app serve --host $(HOST) --port $(PORT)
+
+test: .venv/test check
+	.venv/bin/python -m pytest
+
+check: .venv/test
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+	.venv/bin/python -m pytest -q tests/test_imports.py
+
+# Trains every network from its recipe: hours on two cores. DATA=folder with mnist.npz; else Keras downloads it.
+models: .venv/test
+	.venv/bin/python -m training build mnist-1conv mnist-2conv $(if $(DATA),--data $(DATA))
+	.venv/bin/python -m training readme
+
+bench: .venv/serve
+	.venv/bin/python benchmarks/stages.py
+
+# Each environment file is a promise that what it names is installed.
+.venv/serve: requirements/serve.txt | .venv
+	$(PIP) -r $<
+	touch $@
+
+.venv/test: requirements/test.txt pyproject.toml | .venv
+	$(PIP) -r $<
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	touch $@ .venv/serve
+
+.venv:
+	$(PYTHON) -m venv .venv || { echo "Convolu needs Python 3.11 or newer with venv: apt-get install python3-venv"; exit 1; }
+
+# Exact versions with hashes for Python 3.11 to 3.14 on x86-64 and arm64; serve.txt is a part of test.txt.
+lock:
+	$(PYTHON) -m venv .venv-lock && .venv-lock/bin/pip install --quiet uv
+	.venv-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url \
+	  --extra train --extra test --extra bench --output-file requirements/test.txt pyproject.toml
+	.venv-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url \
+	  --constraint requirements/test.txt --output-file requirements/serve.txt pyproject.toml
+	rm -r .venv-lock
+
+clean:
+	rm -rf .venv build *.egg-info
+
+.PHONY: serve test check models bench lock clean
