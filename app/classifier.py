@@ -1,0 +1,154 @@
+"""One ONNX Runtime session and its card: a batch of pixels → probabilities.
+
+A classifier is only handed out proven: the pictures inside the file are replayed through
+`app.preprocess` and the graph, and must give the probabilities that training saw. Knows nothing of
+folders, of queues or of HTTP.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from functools import cache
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from app.card import Card, Proof, card_from_json, card_from_metadata
+from app.errors import ConvoluError, ModelRefused
+from app.preprocess import Pixels, pixels_from
+
+Batch = NDArray[np.uint8]  # N × height × width × channels
+Probabilities = NDArray[np.float32]  # N × classes
+
+
+class Classifier:
+    """A model that is loaded, checked against its card and proven.
+
+    `model` is the content of an ONNX file; `card_json` the card beside it, for models from
+    elsewhere that carry none. Raises ModelRefused with the reason.
+    """
+
+    def __init__(self, model: bytes, card_json: bytes | None = None) -> None:
+        self.version = hashlib.sha256(model).hexdigest()[:12]
+        self._session = _session(model)
+        self.card: Card = (
+            card_from_metadata(self._session.get_modelmeta().custom_metadata_map)
+            if card_json is None
+            else card_from_json(card_json)
+        )
+        self._input_name, self._output_name = self._check_graph()
+        self._check_answers()
+        self.proven = self.card.proof is not None
+
+    def classify(self, batch: Batch) -> Probabilities:
+        """uint8 N×H×W×C → float32 N×classes; each row is a softmax and sums to 1."""
+        feed = {self._input_name: self._normalised(batch)}
+        output: Probabilities = self._session.run([self._output_name], feed)[0]
+        return _softmax(output) if self.card.output == "logits" else output
+
+    def pixels_from(self, data: bytes) -> Pixels:
+        """Encoded image → the pixels that this model wants."""
+        return pixels_from(data, self.card.preprocess)
+
+    def _normalised(self, batch: Batch) -> NDArray[np.generic]:
+        normalise = self.card.normalise
+        if normalise is None:  # the graph does it: Convolu's own files
+            return batch
+        mean, std = (np.array(one, np.float32) for one in (normalise.mean, normalise.std))
+        floats = (batch.astype(np.float32) / np.float32(255) - mean) / std
+        if normalise.layout == "NHWC":
+            return floats
+        return np.ascontiguousarray(floats.transpose(0, 3, 1, 2))
+
+    def _check_graph(self) -> tuple[str, str]:
+        """Names of the graph's input and output; their types must be what the card implies."""
+        inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
+        if len(inputs) != 1:
+            raise ModelRefused(
+                f"its graph has {len(inputs)} inputs; a classifier has one, the image"
+            )
+        by_name = {output.name: output for output in outputs}
+        output = by_name.get("probabilities", outputs[0])
+        wanted_type = "tensor(uint8)" if self.card.normalise is None else "tensor(float)"
+        if inputs[0].type != wanted_type:
+            raise ModelRefused(
+                f"its input is {inputs[0].type}, the card says {wanted_type}; "
+                "a float input needs `normalise` in its card"
+            )
+        if output.type != "tensor(float)":
+            raise ModelRefused(f"its output is {output.type}; expected tensor(float)")
+        return inputs[0].name, output.name
+
+    def _check_answers(self) -> None:
+        """Run it: one blank picture, two, then the proof. Raises ModelRefused."""
+        preprocess, labels = self.card.preprocess, self.card.labels
+        for n in (1, 2):
+            blank = np.zeros(
+                (n, preprocess.height, preprocess.width, preprocess.channels), np.uint8
+            )
+            try:
+                probabilities = self.classify(blank)
+            except Exception as exc:  # ONNX Runtime raises its own tree, with messages of its own
+                raise ModelRefused(
+                    f"it does not run on {blank.shape} pixels: {_first_line(exc)}"
+                ) from exc
+            if probabilities.shape != (n, len(labels)):
+                raise ModelRefused(
+                    f"it answers with shape {probabilities.shape} for {n} images; "
+                    f"its card has {len(labels)} labels"
+                )
+            if not np.allclose(probabilities.sum(axis=1), 1, atol=1e-3) or probabilities.min() < 0:
+                raise ModelRefused(
+                    "its output is not a softmax; if it ends in logits, "
+                    'the card must say "output": "logits"'
+                )
+        if self.card.proof is not None:
+            self._replay(self.card.proof)
+
+    def _replay(self, proof: Proof) -> None:
+        for number, image in enumerate(proof.images, start=1):
+            try:
+                answer = self.classify(self.pixels_from(image.data)[None])[0]
+            except ConvoluError as exc:
+                raise ModelRefused(f"picture {number} of its proof cannot be read: {exc}") from exc
+            if len(image.probabilities) != len(answer):
+                raise ModelRefused(f"picture {number} of its proof has the wrong number of classes")
+            difference = float(np.abs(answer - np.array(image.probabilities, np.float32)).max())
+            if not difference <= proof.tolerance:
+                raise ModelRefused(
+                    f"its proof fails: picture {number} differs by {difference:.2g} from what "
+                    f"training saw; at most {proof.tolerance:g} is allowed"
+                )
+
+
+def _session(model: bytes) -> onnxruntime.InferenceSession:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1  # the service runs one process per core
+    options.inter_op_num_threads = 1
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    # External data must not be read from anywhere: point it at a folder that is empty.
+    options.add_session_config_entry(
+        "session.model_external_initializers_file_folder_path", _empty_folder()
+    )
+    options.log_severity_level = 4  # what is wrong with a file is said once, by ModelRefused
+    try:
+        return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    except Exception as exc:  # ONNX Runtime's exceptions share no base of their own
+        raise ModelRefused(f"ONNX Runtime cannot load it: {_first_line(exc)}") from exc
+
+
+@cache
+def _empty_folder() -> str:
+    return tempfile.mkdtemp(prefix="convolu-empty-")
+
+
+def _first_line(exc: Exception) -> str:
+    return (str(exc).strip().splitlines() or [type(exc).__name__])[0][:300]
+
+
+def _softmax(logits: NDArray[np.float32]) -> Probabilities:
+    exponents = np.exp(logits - logits.max(axis=1, keepdims=True))
+    probabilities: Probabilities = exponents / exponents.sum(axis=1, keepdims=True)
+    return probabilities
