@@ -1,0 +1,49 @@
+"""models/README.md: what each model file is and how good, read from the files themselves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from app.card import Card
+from app.classifier import Classifier
+
+START, END = "<!-- table: made by `make models` -->", "<!-- end of table -->"
+
+
+def write_readme(folder: Path) -> None:
+    """Replace the table in `folder`/README.md by one made from the cards of `folder`/*.onnx."""
+    path = folder / "README.md"
+    before, _, rest = path.read_text().partition(START)
+    _, _, after = rest.partition(END)
+    path.write_text(f"{before}{START}\n{table(folder)}\n{END}{after}")
+
+
+def table(folder: Path) -> str:
+    """One row per model file: accuracy as its card has it, never typed by hand."""
+    rows = [
+        "| file | what it is | parameters | multiply-adds | size "
+        "| right on the test images (95 % interval) | mean of the seeds | trained on |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    rows += [
+        _row(path, Classifier(path.read_bytes()).card) for path in sorted(folder.glob("*.onnx"))
+    ]
+    return "\n".join(rows)
+
+
+def _row(path: Path, card: Card) -> str:
+    if card.metrics is None or card.dataset is None or not card.description:
+        raise ValueError(f"{path.name}: its card lacks a description, a data set or metrics")
+    low, high = card.metrics.accuracy_interval
+    seeds = list(card.metrics.seed_accuracies.values())
+    cells = [
+        f"`{path.name}`",
+        card.description,
+        f"{sum(layer.parameters for layer in card.layers):,}",
+        f"{sum(layer.multiply_adds for layer in card.layers):,}",
+        f"{path.stat().st_size / 1e6:.1f} MB",
+        f"{card.metrics.accuracy:.2%} ({low:.2%}–{high:.2%}) of {card.metrics.images:,}",
+        f"{sum(seeds) / len(seeds):.3%} of {len(seeds)}",
+        card.dataset.name,
+    ]
+    return f"| {' | '.join(cells)} |"
