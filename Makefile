@@ -7,7 +7,7 @@ DATA ?= $(CONVOLU_DATA)
 PIP = .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes
 
 serve: .venv/serve
-	CONVOLU_DEFAULT_MODEL=$${CONVOLU_DEFAULT_MODEL-mnist-2conv} \
+	@CONVOLU_DEFAULT_MODEL=$${CONVOLU_DEFAULT_MODEL-mnist-2conv} \
 	.venv/bin/python -m app serve --host $(HOST) --port $(PORT)
 
 test: .venv/test check
@@ -25,7 +25,7 @@ models: .venv/test
 	.venv/bin/python -m training readme
 
 bench: .venv/serve
-	.venv/bin/python benchmarks/stages.py
+	.venv/bin/python -m benchmarks.stages
 
 # Each environment file is a promise that what it names is installed.
 .venv/serve: requirements/serve.txt | .venv

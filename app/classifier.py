@@ -8,8 +8,7 @@ folders, of queues or of HTTP.
 from __future__ import annotations
 
 import hashlib
-import tempfile
-from functools import cache
+import os
 
 import numpy as np
 import onnxruntime
@@ -128,20 +127,15 @@ def _session(model: bytes) -> onnxruntime.InferenceSession:
     options.intra_op_num_threads = 1  # the service runs one process per core
     options.inter_op_num_threads = 1
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    # External data must not be read from anywhere: point it at a folder that is empty.
+    # A model is one file: weights in other files are looked for where no file can be, and refused.
     options.add_session_config_entry(
-        "session.model_external_initializers_file_folder_path", _empty_folder()
+        "session.model_external_initializers_file_folder_path", os.devnull
     )
     options.log_severity_level = 4  # what is wrong with a file is said once, by ModelRefused
     try:
         return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
     except Exception as exc:  # ONNX Runtime's exceptions share no base of their own
         raise ModelRefused(f"ONNX Runtime cannot load it: {_first_line(exc)}") from exc
-
-
-@cache
-def _empty_folder() -> str:
-    return tempfile.mkdtemp(prefix="convolu-empty-")
 
 
 def _first_line(exc: Exception) -> str:

@@ -53,13 +53,16 @@ def to_error(exc: Exception) -> ConvoluError:
     return ConvoluError(_INTERNAL)
 
 
-def problem_response(exc: Exception, request_id: str) -> Response:
-    """The response for any exception, with Retry-After where waiting helps."""
+def problem_response(exc: Exception, request_id: str, **extensions: object) -> Response:
+    """The response for any exception, with Retry-After where waiting helps.
+
+    `extensions` are further members of the body (RFC 9457, 3.2).
+    """
     error = to_error(exc)
     headers = dict(getattr(exc, "headers", None) or {})
     if error.retry_after_seconds is not None:
         headers["Retry-After"] = str(error.retry_after_seconds)
-    body = orjson.dumps(problem(error) | {"request_id": request_id})
+    body = orjson.dumps(problem(error) | {"request_id": request_id} | extensions)
     return Response(body, error.status, headers, media_type="application/problem+json")
 
 

@@ -7,6 +7,7 @@ With SO_REUSEPORT the kernel spreads them evenly. Knows nothing of requests or o
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import sys
 from pathlib import Path
@@ -39,6 +40,9 @@ def serve(settings: Settings) -> None:
         timeout_worker_healthcheck=PROVE_SECONDS,
     )
     if workers == 1:
+        # uvicorn raises the signal again once it has stopped; being told to stop is no failure.
+        for signal_number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(signal_number, lambda *_: sys.exit(0))
         server = _Server(config)
         server.run()
         failed = not server.started

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Request, Response
 
 from app.errors import NotReady
-from app.problems import documented
+from app.problems import documented, problem_response
 from app.registry import Registry
 from app.schemas import Health, Readiness
 
@@ -18,15 +18,21 @@ async def healthz() -> Health:
     return Health(status="ok")
 
 
-@router.get(
-    "/readyz",
-    responses=documented() | {NotReady.status: {"model": Readiness, "description": "Not ready"}},
-)
-async def readyz(request: Request, response: Response) -> Readiness:
-    """200 once the first load is done and as long as the default model serves, else 503."""
+@router.get("/readyz", response_model=Readiness, responses=documented(NotReady))
+async def readyz(request: Request) -> Readiness | Response:
+    """200 once the first load is done and as long as the default model serves, else 503.
+
+    Either way the body says which models serve and which files are refused, and why.
+    """
     registry: Registry = request.app.state.registry
-    ready = registry.loaded and registry.default is not None
-    if not ready:
-        response.status_code = NotReady.status
-    names = [model.name for model in registry.models]
-    return Readiness(ready=ready, models=names, refused=registry.refused)
+    models = [model.name for model in registry.models]
+    if registry.loaded and registry.default is not None:
+        return Readiness(ready=True, models=models, refused=registry.refused)
+    reason = NotReady(
+        "The models are being loaded."
+        if not registry.loaded
+        else "The default model is not in service; `refused` says why, unless its file is missing."
+    )
+    return problem_response(
+        reason, request.state.request_id, ready=False, models=models, refused=registry.refused
+    )
