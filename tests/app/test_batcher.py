@@ -1,0 +1,174 @@
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from app.batcher import Batcher
+from app.classifier import Classifier
+from app.errors import ConvoluError, NotReady, Overloaded, UnsupportedImage
+from app.preprocess import Pixels
+from tests.conftest import BLUE, GREEN, RED, colour_model
+
+
+class Gate(Classifier):
+    """A classifier that waits at a gate, so that a test decides when a batch runs."""
+
+    def __init__(self) -> None:
+        super().__init__(colour_model())
+        self.open, self.waiting = threading.Event(), threading.Event()
+        self.batch_sizes: list[int] = []
+
+    def classify(self, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
+        if hasattr(self, "batch_sizes"):  # not while it is loaded and checked
+            self.batch_sizes.append(len(batch))
+            self.waiting.set()
+            assert self.open.wait(10)
+        return super().classify(batch)
+
+
+class Faulty(Classifier):
+    """A classifier with a fault in our own code, behind every check at load."""
+
+    def pixels_from(self, data: bytes) -> Pixels:
+        if data == b"fault":
+            raise ZeroDivisionError("a fault of ours")
+        return super().pixels_from(data)
+
+
+@pytest.fixture
+def gate() -> Iterator[Gate]:
+    classifier = Gate()
+    yield classifier
+    classifier.open.set()
+
+
+def colour_of(answer: object) -> str:
+    assert isinstance(answer, np.ndarray)
+    return ["red", "green", "blue"][int(answer.argmax())]
+
+
+def test_each_request_gets_its_own_answer_in_order() -> None:
+    async def ask() -> list[str]:
+        batcher = Batcher(Classifier(colour_model()), max_batch_size=4, max_queue_size=100)
+        images = [RED, GREEN, BLUE] * 20
+        answers = await asyncio.gather(*batcher.submit(images))
+        batcher.close()
+        return [colour_of(answer) for answer in answers]
+
+    assert asyncio.run(ask()) == ["red", "green", "blue"] * 20
+
+
+def test_a_broken_image_spoils_only_itself_in_the_middle_of_a_batch(gate: Gate) -> None:
+    async def ask() -> list[object]:
+        batcher = Batcher(gate, max_batch_size=8, max_queue_size=8)
+        first = batcher.submit([RED])
+        await asyncio.to_thread(gate.waiting.wait, 10)
+        later = batcher.submit([GREEN, b"no image", BLUE])
+        gate.open.set()
+        answers = await asyncio.gather(*first, *later)
+        batcher.close()
+        return list(answers)
+
+    red, green, broken, blue = asyncio.run(ask())
+    assert [colour_of(red), colour_of(green), colour_of(blue)] == ["red", "green", "blue"]
+    assert isinstance(broken, UnsupportedImage)
+    assert gate.batch_sizes == [1, 2]
+
+
+def test_what_waits_while_one_batch_runs_becomes_the_next_up_to_the_limit(gate: Gate) -> None:
+    async def ask() -> None:
+        batcher = Batcher(gate, max_batch_size=4, max_queue_size=100)
+        first = batcher.submit([RED])
+        await asyncio.to_thread(gate.waiting.wait, 10)
+        rest = [future for _ in range(6) for future in batcher.submit([RED])]
+        gate.open.set()
+        await asyncio.gather(*first, *rest)
+        batcher.close()
+
+    asyncio.run(ask())
+    assert gate.batch_sizes == [1, 4, 2]
+
+
+def test_a_full_queue_refuses_at_once_and_serves_what_it_took(gate: Gate) -> None:
+    async def ask() -> None:
+        batcher = Batcher(gate, max_batch_size=1, max_queue_size=2)
+        taken = batcher.submit([RED])
+        await asyncio.to_thread(gate.waiting.wait, 10)
+        taken += batcher.submit([RED]) + batcher.submit([RED])
+        with pytest.raises(Overloaded, match="2 images are waiting"):
+            batcher.submit([RED])
+        gate.open.set()
+        assert [colour_of(answer) for answer in await asyncio.gather(*taken)] == ["red"] * 3
+        assert [colour_of(answer) for answer in await asyncio.gather(*batcher.submit([RED]))]
+        batcher.close()
+
+    asyncio.run(ask())
+
+
+def test_a_request_larger_than_the_queue_is_served_when_nothing_waits() -> None:
+    async def ask() -> int:
+        batcher = Batcher(Classifier(colour_model()), max_batch_size=4, max_queue_size=2)
+        answers = await asyncio.gather(*batcher.submit([RED] * 9))
+        batcher.close()
+        return len(answers)
+
+    assert asyncio.run(ask()) == 9
+
+
+def test_a_client_that_left_before_its_turn_is_not_computed(gate: Gate) -> None:
+    async def ask() -> None:
+        batcher = Batcher(gate, max_batch_size=1, max_queue_size=10)
+        first = batcher.submit([RED])
+        await asyncio.to_thread(gate.waiting.wait, 10)
+        (gone,) = batcher.submit([GREEN])
+        (stays,) = batcher.submit([BLUE])
+        gone.cancel()
+        gate.open.set()
+        await asyncio.gather(*first)
+        assert colour_of(await stays) == "blue"
+        batcher.close()
+
+    asyncio.run(ask())
+    assert len(gate.batch_sizes) == 2
+
+
+def test_a_fault_of_ours_is_an_answer_too_and_the_thread_lives_on() -> None:
+    async def ask() -> list[object]:
+        batcher = Batcher(Faulty(colour_model()), max_batch_size=4, max_queue_size=10)
+        answers = await asyncio.gather(*batcher.submit([RED, b"fault"]), *batcher.submit([BLUE]))
+        answers += await asyncio.gather(*batcher.submit([GREEN]))
+        batcher.close()
+        return list(answers)
+
+    red, fault, blue, green = asyncio.run(ask())
+    assert [colour_of(red), colour_of(blue), colour_of(green)] == ["red", "blue", "green"]
+    assert isinstance(fault, ConvoluError)
+    assert fault.status == 500
+    assert isinstance(fault.__cause__, ZeroDivisionError)
+    assert "fault of ours" not in str(fault)
+
+
+def test_closing_answers_what_waits_then_takes_no_more(gate: Gate) -> None:
+    async def ask() -> None:
+        batcher = Batcher(gate, max_batch_size=1, max_queue_size=10)
+        waiting = batcher.submit([RED, GREEN, BLUE])
+        await asyncio.to_thread(gate.waiting.wait, 10)
+        gate.open.set()
+        await asyncio.to_thread(batcher.close)
+        answers = [colour_of(answer) for answer in await asyncio.gather(*waiting)]
+        assert answers == ["red", "green", "blue"]
+        with pytest.raises(NotReady):
+            batcher.submit([RED])
+
+    asyncio.run(ask())
+
+
+def test_closing_ends_the_thread() -> None:
+    before = threading.active_count()
+    Batcher(Classifier(colour_model()), max_batch_size=1, max_queue_size=1).close()
+    assert threading.active_count() == before

@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from starlette.testclient import TestClient
+
+from app.errors import ModelRefused
+from app.main import create_app
+from tests.conftest import RED, MakeClient
+
+
+def test_the_factory_reads_its_settings_from_the_environment(
+    models_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CONVOLU_MODELS", str(models_folder))
+    with TestClient(create_app()) as client:
+        assert client.post("/predict", content=RED).json()["model"] == "colours"
+
+
+def test_a_service_without_any_model_does_not_start(tmp_path: Path) -> None:
+    from app.settings import Settings
+
+    with pytest.raises(ModelRefused), TestClient(create_app(Settings(models=tmp_path))):
+        pass
+
+
+def test_every_reference_in_the_openapi_document_leads_somewhere(client: TestClient) -> None:
+    document = client.get("/openapi.json").json()
+    text = json.dumps(document)
+    references = {part.split('"')[0] for part in text.split('"$ref": "#/components/schemas/')[1:]}
+    assert references
+    assert references <= set(document["components"]["schemas"])
+
+
+def test_the_document_says_how_an_image_may_be_sent(client: TestClient) -> None:
+    post = client.get("/openapi.json").json()["paths"]["/predict"]["post"]
+    assert set(post["requestBody"]["content"]) == {
+        "multipart/form-data",
+        "image/*",
+        "application/octet-stream",
+        "application/json",
+    }
+    assert {parameter["name"] for parameter in post["parameters"]} == {"model", "top_k"}
+    for response in post["responses"].values():
+        assert response["content"]
+
+
+def test_a_page_of_an_allowed_origin_may_ask(make_client: MakeClient) -> None:
+    client = make_client(cors_origins="http://localhost:5173")
+    preflight = client.options(
+        "/predict",
+        headers={
+            "origin": "http://localhost:5173",
+            "access-control-request-method": "POST",
+            "access-control-request-headers": "content-type",
+        },
+    )
+    assert preflight.status_code == 200
+    assert preflight.headers["access-control-allow-origin"] == "http://localhost:5173"
+    assert "access-control-allow-credentials" not in preflight.headers

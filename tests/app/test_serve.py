@@ -1,0 +1,177 @@
+"""The real thing: processes, sockets, signals."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from app.serve import usable_cores
+from tests.conftest import RED
+
+ROOT = Path(__file__).parents[2]
+DEADLINE_SECONDS = 60  # for a busy machine; a start takes about one
+
+
+@contextmanager
+def started(*arguments: str, **environment: str) -> Iterator[subprocess.Popen[str]]:
+    process = subprocess.Popen(
+        [sys.executable, "-W", "error", "-m", "app", "serve", *arguments],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=os.environ | environment,
+    )
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+        try:
+            process.communicate(timeout=DEADLINE_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise
+
+
+def announced_url(process: subprocess.Popen[str]) -> str:
+    """The address that the service prints once it is ready."""
+    assert process.stdout is not None
+    for line in process.stdout:
+        if found := re.search(r"ready: (http://\S+)/ ", line):
+            return found[1]
+    raise AssertionError("the service ended before it was ready")
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_service_says_where_it_is_answers_and_stops_when_told(
+    models_folder: Path, workers: str
+) -> None:
+    with started("--port", "0", "--workers", workers, "--models", str(models_folder)) as process:
+        url = announced_url(process)
+        with httpx2.Client(base_url=url) as client:
+            for _ in range(20):
+                answer = client.post("/predict", files={"file": RED})
+                assert answer.json()["predictions"][0]["label"] == "red"
+        process.send_signal(signal.SIGTERM)
+        rest, _ = process.communicate(timeout=DEADLINE_SECONDS)
+    assert process.returncode == 0
+    assert "Traceback" not in rest
+
+
+def test_connections_are_shared_by_the_workers(models_folder: Path) -> None:
+    with started("--port", "0", "--workers", "2", "--models", str(models_folder)) as process:
+        port = int(announced_url(process).rpartition(":")[2])
+        listening = subprocess.run(
+            ["ss", "--listening", "--tcp", "--numeric", "--no-header", f"sport = :{port}"],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if listening.returncode:
+            pytest.skip("ss (Debian package iproute2) is not here to count sockets")
+        assert len(listening.stdout.splitlines()) == 2
+
+
+def test_the_call_that_is_printed_works_when_pasted(models_folder: Path) -> None:
+    with started("--port", "0", "--workers", "1", "--models", str(models_folder)) as process:
+        announced_url(process)
+        assert process.stdout is not None
+        command = next(line for line in process.stdout if "curl" in line)
+        output = subprocess.run(
+            command, shell=True, cwd=ROOT, capture_output=True, text=True, check=True
+        ).stdout
+    assert '"predictions":[' in output
+
+
+def test_a_port_that_is_taken_ends_the_start_with_one_clear_line(models_folder: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        with started("--port", port, "--models", str(models_folder)) as process:
+            output, _ = process.communicate(timeout=DEADLINE_SECONDS)
+    assert process.returncode == 1
+    assert output.count("\n") == 1
+    assert f"127.0.0.1:{port}" in output
+    assert "--port" in output
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_folder_without_models_ends_the_start_with_a_clear_line(
+    tmp_path: Path, workers: str
+) -> None:
+    arguments = ("--port", "0", "--workers", workers, "--models", str(tmp_path))
+    with started(*arguments) as process:
+        output, _ = process.communicate(timeout=DEADLINE_SECONDS)
+    assert process.returncode == 3
+    assert "it holds no *.onnx file" in output
+    assert "Traceback" not in output
+
+
+def test_every_option_is_also_an_environment_variable(models_folder: Path) -> None:
+    environment = {
+        "CONVOLU_PORT": "0",
+        "CONVOLU_WORKERS": "1",
+        "CONVOLU_MODELS": str(models_folder),
+        "CONVOLU_CORS_ORIGINS": "https://page.example",
+    }
+    with started(**environment) as process:
+        request = urllib.request.Request(
+            announced_url(process) + "/healthz", headers={"Origin": "https://page.example"}
+        )
+        with urllib.request.urlopen(request, timeout=DEADLINE_SECONDS) as response:
+            assert response.headers["Access-Control-Allow-Origin"] == "https://page.example"
+
+
+def test_origins_are_given_by_a_repeatable_option(models_folder: Path) -> None:
+    origins = ("https://a.example", "http://localhost:5173")
+    options = [part for origin in origins for part in ("--cors-origin", origin)]
+    with started(
+        "--port", "0", "--workers", "1", "--models", str(models_folder), *options
+    ) as process:
+        url = announced_url(process)
+        for origin in origins:
+            response = httpx2.get(f"{url}/healthz", headers={"origin": origin})
+            assert response.headers["access-control-allow-origin"] == origin
+
+
+def test_a_setting_that_makes_no_sense_ends_the_start_with_one_clear_line() -> None:
+    with started("--cors-origin", "*") as process:
+        output, _ = process.communicate(timeout=DEADLINE_SECONDS)
+    assert process.returncode == 1
+    assert output.startswith("CONVOLU_CORS_ORIGINS: ")
+    assert output.count("\n") == 1
+
+
+def test_the_healthcheck_follows_readiness(models_folder: Path) -> None:
+    def healthcheck(port: str) -> int:
+        return subprocess.run(
+            [sys.executable, "-m", "app.healthcheck"],
+            cwd=ROOT,
+            env=os.environ | {"CONVOLU_PORT": port},
+            check=False,
+        ).returncode
+
+    arguments = ("--port", "0", "--workers", "1", "--models", str(models_folder))
+    with started(*arguments) as process:
+        port = announced_url(process).rpartition(":")[2]
+        assert healthcheck(port) == 0
+    assert healthcheck(port) == 1
+    with started(*arguments, "--default-model", "gone") as process:
+        assert healthcheck(announced_url(process).rpartition(":")[2]) == 1
+
+
+def test_there_is_at_least_one_core_and_no_more_than_the_machine_has() -> None:
+    assert 1 <= usable_cores() <= (os.cpu_count() or 1)
