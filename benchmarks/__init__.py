@@ -1,0 +1,1 @@
+"""Measurements; each prints a table and a last line of JSON."""
