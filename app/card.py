@@ -120,6 +120,8 @@ class Card(_Fact):
             1 <= side <= _MAX_SIDE for side in (self.preprocess.height, self.preprocess.width)
         ):
             raise ValueError(f"preprocess needs a height and width from 1 to {_MAX_SIDE}")
+        if not all(0 <= level <= 255 for level in self.preprocess.background):
+            raise ValueError("preprocess needs a background of levels from 0 to 255")
         if len(set(self.labels)) != len(self.labels):
             raise ValueError("labels must differ from each other")
         if self.normalise and len(self.normalise.mean) != self.preprocess.channels:
@@ -169,7 +171,12 @@ def card_from_json(text: str | bytes) -> Card:
 
 def _checked(facts: Any) -> Card:
     try:
+        json.dumps(facts, ensure_ascii=False).encode()
         return Card.model_validate(facts)
+    except UnicodeEncodeError as exc:
+        raise ModelRefused(
+            "its card holds half a surrogate pair, which no answer can carry"
+        ) from exc
     except ValidationError as exc:
         first = exc.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"]) or "card"

@@ -11,12 +11,16 @@ import hashlib
 import os
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
 from app.card import Card, Proof, card_from_json, card_from_metadata
 from app.errors import ConvoluError, ModelRefused
 from app.preprocess import Pixels, pixels_from
+
+# ONNX Runtime on Linux reports to its maker from 1.29 on, unless it is told not to before it loads.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+
+import onnxruntime
 
 Batch = NDArray[np.uint8]  # N × height × width × channels
 Probabilities = NDArray[np.float32]  # N × classes

@@ -114,7 +114,8 @@ def _crop(ink: Levels) -> Levels | None:
     columns = np.flatnonzero(strong.sum(axis=0) >= needed)
     if not len(rows) or not len(columns):
         return None
-    return ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    box = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+    return ink[box] if strong[box].any() else None
 
 
 def _fit(ink: Levels, height: int, width: int) -> Grey:
@@ -131,6 +132,6 @@ def _centre_of_mass_offset(digit: Grey, height: int, width: int) -> tuple[int, i
     mass = digit.astype(np.float64)
     row = float((mass.sum(axis=1) * np.arange(digit.shape[0])).sum() / mass.sum())
     column = float((mass.sum(axis=0) * np.arange(digit.shape[1])).sum() / mass.sum())
-    top = min(max(round((height - 1) / 2 - row), 0), height - digit.shape[0])
-    left = min(max(round((width - 1) / 2 - column), 0), width - digit.shape[1])
+    top = min(max(round(height / 2 - row), 0), height - digit.shape[0])
+    left = min(max(round(width / 2 - column), 0), width - digit.shape[1])
     return top, left

@@ -89,3 +89,7 @@ class NotReady(ConvoluError):
 
 class ModelRefused(ConvoluError):
     code, title = "model_refused", "The model file is refused"
+
+    def __init__(self, reason: str) -> None:
+        # It quotes the file, which may come from anywhere, and it goes to the log: one plain line.
+        super().__init__("".join(char if char.isprintable() else "?" for char in reason))

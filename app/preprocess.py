@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image
 
-from app.digit import digit_pixels
+from app.digit import WORKING_SIDE, digit_pixels
 from app.errors import EmptyBody, ImageTooLarge, InvalidImage, UnsupportedImage
 
 Pixels = NDArray[np.uint8]  # height × width × channels
@@ -75,9 +75,10 @@ def pixels_from(data: bytes, preprocess: Preprocess) -> Pixels:
 
     Raises EmptyBody, UnsupportedImage, InvalidImage or ImageTooLarge.
     """
-    # MNIST's strokes would be lost in the JPEG decoder's shortcut, so `digit` decodes in full.
-    sufficient = None if preprocess.layout == "digit" else (preprocess.height, preprocess.width)
-    image = decode(data, sufficient)
+    if preprocess.layout == "digit":  # looks for thin ink in a larger picture than it gives
+        image = decode(data, (WORKING_SIDE, WORKING_SIDE))
+    else:
+        image = decode(data, (preprocess.height, preprocess.width))
     image = colour(orient(image), preprocess)
     if preprocess.layout == "digit":
         return digit_pixels(np.asarray(image), preprocess.height, preprocess.width)
@@ -107,6 +108,8 @@ def decode(data: bytes, sufficient: tuple[int, int] | None = None) -> Image.Imag
             side = max(sufficient)  # orientation is known only later: cover both ways up
             image.draft(None, (side, side))
         image.load()
+        if image.mode == "P" and image.palette is None:
+            raise ValueError("a palette is announced, and missing")
     except (ImageTooLarge, MemoryError):
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as exc:
@@ -148,8 +151,10 @@ def orient(image: Image.Image) -> Image.Image:
 def colour(image: Image.Image, preprocess: Preprocess) -> Image.Image:
     """Any mode → "L" or "RGB": 16 bits scaled to 8, not clipped; alpha laid on the background."""
     if image.mode.startswith("I"):  # 16-bit grey; convert() would clip 256 … 65535 to white
-        grey = np.asarray(image).astype(np.uint32)
+        grey, transparent = np.asarray(image).astype(np.uint32), image.info.get("transparency")
         image = Image.fromarray(((grey * 255 + 32767) // 65535).astype(np.uint8))
+        if transparent is not None:
+            image.putalpha(Image.fromarray(np.where(grey == transparent, 0, 255).astype(np.uint8)))
     if image.has_transparency_data:
         paper = Image.new("RGBA", image.size, (*preprocess.background, 255))
         image = Image.alpha_composite(paper, image.convert("RGBA"))
@@ -166,7 +171,9 @@ def resize(image: Image.Image, preprocess: Preprocess) -> Image.Image:
         size[0] / image.width, size[1] / image.height
     )
     if preprocess.layout == "crop":
-        kept_width, kept_height = size[0] / scale, size[1] / scale
+        # The side that fits is kept whole: rounding must not put the box outside the image.
+        kept_width = min(size[0] / scale, image.width)
+        kept_height = min(size[1] / scale, image.height)
         left, top = (image.width - kept_width) / 2, (image.height - kept_height) / 2
         return image.resize(size, resample, (left, top, left + kept_width, top + kept_height))
     inner = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
@@ -185,10 +192,11 @@ def _luma(red: int, green: int, blue: int) -> int:
 
 def _check_pixels(image: Image.Image, format_name: str) -> None:
     kind = format_name
-    if getattr(image, "is_animated", False):
+    if format_name == "JPEG":  # a phone's JPEG may hold further pictures, which are never read
+        if image.info.get("progressive"):
+            kind = "progressive JPEG"
+    elif getattr(image, "is_animated", False):
         kind = "animation"
-    elif format_name == "JPEG" and image.info.get("progressive"):
-        kind = "progressive JPEG"
     if image.width * image.height > MAX_PIXELS[kind]:
         raise _too_large(kind, f"; received {image.width}×{image.height}")
 

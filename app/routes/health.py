@@ -12,13 +12,18 @@ from app.schemas import Health, Readiness
 router = APIRouter(tags=["health"])
 
 
-@router.get("/healthz", responses=documented())
+@router.get("/healthz", summary="Does the process live?", responses=documented())
 async def healthz() -> Health:
     """The process lives and its event loop turns."""
     return Health(status="ok")
 
 
-@router.get("/readyz", response_model=Readiness, responses=documented(NotReady))
+@router.get(
+    "/readyz",
+    summary="Can it answer?",
+    response_model=Readiness,
+    responses=documented(NotReady),
+)
 async def readyz(request: Request) -> Readiness | Response:
     """200 once the first load is done and as long as the default model serves, else 503.
 

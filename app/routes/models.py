@@ -12,7 +12,7 @@ from app.schemas import ModelCard, ModelList, ModelSummary
 router = APIRouter(tags=["models"])
 
 
-@router.get("/models", responses=documented())
+@router.get("/models", summary="List the models", responses=documented())
 async def models(request: Request) -> ModelList:
     """Every model in service, by name."""
     registry: Registry = request.app.state.registry
@@ -32,7 +32,7 @@ async def models(request: Request) -> ModelList:
     )
 
 
-@router.get("/models/{name}", responses=documented(UnknownModel))
+@router.get("/models/{name}", summary="Show a model's card", responses=documented(UnknownModel))
 async def model(name: str, request: Request) -> ModelCard:
     """One model's card: labels, preprocessing, layers, metrics, how it was made."""
     registry: Registry = request.app.state.registry

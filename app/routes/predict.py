@@ -169,6 +169,7 @@ def add_to(app: FastAPI) -> None:
         _documented,
         methods=["POST"],
         name="predict",
+        summary="Classify images",
         tags=["predict"],
         responses=documented(*_ERRORS),
         openapi_extra={"requestBody": _REQUEST_BODY},

@@ -3,6 +3,8 @@ from __future__ import annotations
 import base64
 import math
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -191,3 +193,22 @@ def test_reasons_are_one_line_and_name_no_file_of_this_machine() -> None:
         Classifier(b"nonsense")
     assert len(str(refused.value).splitlines()) == 1
     assert os.getcwd() not in str(refused.value)
+
+
+def test_onnx_runtime_keeps_nothing_to_tell_its_maker(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    (tmp_path / "model.onnx").write_bytes(colour_model())
+    code = (
+        "import sys; from pathlib import Path; from app.classifier import Classifier;"
+        "Classifier(Path(sys.argv[1]).read_bytes())"
+    )
+    environment = {key: value for key, value in os.environ.items() if "TELEMETRY" not in key}
+    environment |= {"HOME": str(home), "XDG_CACHE_HOME": str(home)}
+    subprocess.run(
+        [sys.executable, "-c", code, tmp_path / "model.onnx"],
+        cwd=Path(__file__).parents[2],
+        env=environment,
+        check=True,
+    )
+    assert list(home.iterdir()) == []
