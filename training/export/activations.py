@@ -28,6 +28,8 @@ OPERATORS: dict[str, tuple[str, dict[str, Any]]] = {
 def activate(graph: Graph, layer: Any, function: Any, value: Value, output: str) -> Value:
     """Apply a Keras activation function to `value`; the result is named `output`."""
     name = getattr(function, "__name__", type(function).__name__)
+    if not getattr(function, "__module__", "").startswith("keras."):
+        raise _unknown(layer, name)  # a function of one's own, whatever it is called
     if name == "softmax":
         graph.node("Softmax", [value.name], output, axis=value.channel_axis)
     elif name == "silu":
@@ -39,12 +41,16 @@ def activate(graph: Graph, layer: Any, function: Any, value: Value, output: str)
         operator, attributes = OPERATORS[name]
         graph.node(operator, [value.name], output, **attributes)
     else:
-        known = ", ".join(sorted([*OPERATORS, "linear", "relu6", "silu", "softmax"]))
-        raise ExportError(
-            f"layer '{layer.name}' ({type(layer).__name__}) uses the activation '{name}', which "
-            f"has no translation. Use one of {known}, or add it to training/export/activations.py."
-        )
+        raise _unknown(layer, name)
     return renamed(value, output)
+
+
+def _unknown(layer: Any, function: str) -> ExportError:
+    known = ", ".join(sorted([*OPERATORS, "linear", "relu6", "silu", "softmax"]))
+    return ExportError(
+        f"layer '{layer.name}' ({type(layer).__name__}) uses the activation '{function}', which "
+        f"has no translation. Use one of Keras' {known}, or add it to training/export/activations.py."
+    )
 
 
 def clip(graph: Graph, source: str, output: str, low: float, high: float) -> str:

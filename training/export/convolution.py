@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from training.export.activations import activate, is_linear
-from training.export.graph import ExportError, Graph, Value, renamed
+from training.export.graph import Graph, Value, renamed
 from training.export.normalization import scale_and_shift
 
 
@@ -45,11 +45,6 @@ def pads(
 
     `same` follows TensorFlow: ⌈n / stride⌉ outputs, and the odd zero goes to the bottom and right.
     """
-    if not value.is_image or layer.data_format != "channels_last":
-        raise ExportError(
-            f"layer '{layer.name}' ({type(layer).__name__}) needs height × width × channels. "
-            'Use data_format="channels_last" and put it before Flatten.'
-        )
     if layer.padding == "valid":
         return [0, 0, 0, 0]
     before, after = [], []

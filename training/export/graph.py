@@ -49,7 +49,6 @@ class Graph:
     def __init__(self) -> None:
         self._nodes: list[onnx.NodeProto] = []
         self._weights: dict[str, onnx.TensorProto] = {}
-        self._renamed: dict[str, str] = {}
 
     def node(self, op: str, inputs: Sequence[str], output: str, **attributes: object) -> str:
         """Add one node with one output; returns the output's name."""
@@ -62,15 +61,12 @@ class Graph:
         self._weights[name] = numpy_helper.from_array(array, name)
         return name
 
-    def rename(self, old: str, new: str) -> None:
-        """Give a tensor another name, in every node that makes or reads it."""
+    def rename(self, new_names: dict[str, str]) -> None:
+        """Give tensors other names, in every node that makes or reads them."""
         for node in self._nodes:
+            node.name = new_names.get(node.name, node.name)
             for names in (node.input, node.output):
-                for index, name in enumerate(names):
-                    if name == old:
-                        names[index] = new
-            if node.name == old:
-                node.name = new
+                names[:] = [new_names.get(name, name) for name in names]
 
     def model(self, name: str, image: tuple[int, int, int], classes: int) -> onnx.ModelProto:
         """The finished, checked model: uint8 `image` N×H×W×C → float32 `probabilities` N×K."""

@@ -6,7 +6,7 @@ from math import prod
 from typing import TYPE_CHECKING, Any
 
 from app.card import Layer
-from training.export.translate import chain, input_shape
+from training.export.chain import chain, input_shape
 
 if TYPE_CHECKING:
     import keras

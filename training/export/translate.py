@@ -16,6 +16,7 @@ from onnx import TensorProto
 
 from training.export import activations, convolution, dense, normalization, pooling
 from training.export.activations import is_linear
+from training.export.chain import chain, input_shape
 from training.export.graph import ExportError, Graph, Value
 from training.normalise import Normalise
 
@@ -50,6 +51,7 @@ TRAINING_ONLY = {
     "GaussianNoise",
     "SpatialDropout2D",
 }
+OWN_TENSORS = {"image", "logits", "probabilities"}
 # Can take the BatchNormalization behind them into their own weights.
 FOLDING = {"Conv2D": convolution.conv2d, "Dense": dense.dense}
 
@@ -74,6 +76,7 @@ def translate(
     graph = Graph()
     value = before = _normalised(graph, image, normalise)
     tensors: dict[str, str | None] = {}
+    last, source = layers[0], value  # the last layer that does something, and what it reads
     for layer in layers:
         kind = type(layer).__name__
         tensors[layer.name] = None
@@ -91,45 +94,17 @@ def translate(
                 "training/export/translate.py."
             )
         if value is not before:
-            tensors[layer.name], last = value.name, layer
-    logits = _logits(last, before)
-    classes = value.shape[0]
-    new_names = {logits: "logits", value.name: "probabilities"}
-    for old, new in new_names.items():
-        graph.rename(old, new)
-    tensors = {name: new_names.get(tensor or "", tensor) for name, tensor in tensors.items()}
-    return graph.model(model.name, image, classes), tensors
-
-
-def chain(model: keras.Model) -> list[Any]:
-    """The layers in order, without the input. Raises ExportError if they are not one chain."""
-    layers = [layer for layer in model.layers if type(layer).__name__ != "InputLayer"]
-    if not layers or not model.built:
-        raise ExportError(f"model '{model.name}' has no layers yet. Build it, or call it once.")
-    if type(model).__name__ == "Sequential":
-        return layers
-    expected = model.inputs[0]
-    for layer in layers:
-        inputs = layer.input if isinstance(layer.input, list) else [layer.input]
-        if len(inputs) != 1 or inputs[0] is not expected:
+            tensors[layer.name], last, source = value.name, layer, before
+    new_names = {_logits(last, source, value): "logits", value.name: "probabilities"}
+    for name, tensor in tensors.items():
+        if tensor in OWN_TENSORS and tensor not in new_names:
             raise ExportError(
-                f"layer '{layer.name}' ({type(layer).__name__}) does not follow the layer before "
-                "it. Only a plain chain of layers has a translation so far."
+                f"layer '{name}' bears the name of a tensor that the file has for itself. "
+                "Give it another name."
             )
-        expected = layer.output
-    return layers
-
-
-def input_shape(model: keras.Model) -> tuple[int, int, int]:
-    """(height, width, channels) of the pictures. Raises ExportError unless all three are fixed."""
-    shape = tuple(model.inputs[0].shape[1:])
-    if len(model.inputs) != 1 or len(shape) != 3 or None in shape:
-        raise ExportError(
-            f"model '{model.name}' takes {shape}; expected one input of fixed height × width × "
-            "channels. Give it Input((height, width, channels))."
-        )
-    height, width, channels = shape
-    return height, width, channels
+    graph.rename(new_names)
+    tensors = {name: new_names.get(tensor or "", tensor) for name, tensor in tensors.items()}
+    return graph.model(model.name, image, classes=value.shape[0]), tensors
 
 
 def _folded_batch_normalizations(layers: list[Any]) -> dict[Any, Any]:
@@ -160,13 +135,19 @@ def _normalised(graph: Graph, image: tuple[int, int, int], normalise: Normalise 
     return Value(name, image)
 
 
-def _logits(last: Any, before: Value) -> str:
+def _logits(last: Any, source: Value, answer: Value) -> str:
     """The name of the tensor before the softmax of the last layer, which must be one."""
     kind, function = type(last).__name__, getattr(last, "activation", None)
     is_softmax = kind == "Softmax" or getattr(function, "__name__", "") == "softmax"
-    if not is_softmax or len(last.output.shape) != 2:
+    if not is_softmax or len(answer.shape) != 1:
         raise ExportError(
             f"the model ends in layer '{last.name}' ({kind}), not in a softmax over classes. "
             'End it in Dense(classes, activation="softmax").'
         )
-    return f"{last.name}/pre" if kind in FOLDING else before.name
+    if answer.flattened is not None and answer.flattened[:2] != (1, 1):
+        raise ExportError(
+            f"the classes of layer '{last.name}' ({kind}) come straight from a Flatten, "
+            f"layer '{source.name}', of {answer.flattened}. "
+            "Put a Dense or global pooling before the softmax."
+        )
+    return f"{last.name}/pre" if kind in FOLDING else source.name
