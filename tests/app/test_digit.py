@@ -205,6 +205,11 @@ def test_a_page_of_faint_noise_is_blank(side: int, level: int) -> None:
     assert not frame_of(noise.astype(np.uint8)).any()
 
 
+def test_coarse_grain_is_averaged_out_on_a_large_page() -> None:
+    noise = np.random.default_rng(0).normal(128, 15, (1500, 1500))
+    assert not frame_of(noise.astype(np.uint8)).any()
+
+
 @pytest.mark.parametrize("direction", [0.0, 1.0, 2.5])
 def test_a_shadow_across_an_empty_page_is_blank(direction: float) -> None:
     assert not frame_of(lit(np.full((300, 200), 255, np.uint8), direction)).any()
@@ -299,6 +304,13 @@ def test_the_longer_side_is_twenty_pixels_and_the_strongest_ink_is_white(
     frame = frame_of(page(kind, side))
     assert max(box(frame)[2:]) == 20
     assert frame.max() == 255
+
+
+@pytest.mark.parametrize("kind", STROKES)
+def test_a_thin_pen_is_as_white_as_a_thick_one(kind: str) -> None:
+    frame = frame_of(page(kind, 600, thickness=0.02))  # two fifths of a pixel in the frame
+    assert frame.max() == 255
+    assert (frame >= 128).sum() >= 20
 
 
 @pytest.mark.parametrize("kind", STROKES)

@@ -69,6 +69,14 @@ def test_other_fields_are_ignored() -> None:
     assert parse(body) == [Upload(PNG, "a.png")]
 
 
+@pytest.mark.parametrize("other", [part(b"x", None), part(b"x", None, b"Content-Type: image/png")])
+def test_a_part_without_a_name_does_not_inherit_one(other: bytes) -> None:
+    assert parse(form(part(PNG), other, part(b"y"), other)) == [
+        Upload(PNG, "a.png"),
+        Upload(b"y", "a.png"),
+    ]
+
+
 def test_a_file_without_a_file_name_counts() -> None:
     assert parse(form(part(PNG, named("file")))) == [Upload(PNG, None)]
 

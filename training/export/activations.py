@@ -49,7 +49,8 @@ def _unknown(layer: Any, function: str) -> ExportError:
     known = ", ".join(sorted([*OPERATORS, "linear", "relu6", "silu", "softmax"]))
     return ExportError(
         f"layer '{layer.name}' ({type(layer).__name__}) uses the activation '{function}', which "
-        f"has no translation. Use one of Keras' {known}, or add it to training/export/activations.py."
+        f"has no translation. Use one of Keras' {known}, or add it to "
+        "training/export/activations.py."
     )
 
 
