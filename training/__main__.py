@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import time
 from dataclasses import replace
@@ -91,6 +92,9 @@ def readme(
     write_readme(models)
 
 
+BAR = 12  # characters
+
+
 class Progress:
     """A bar on a terminal, one plain line per epoch elsewhere."""
 
@@ -100,15 +104,19 @@ class Progress:
     def __call__(self, epoch: int, row: dict[str, float]) -> None:
         left = (time.monotonic() - self._started) / epoch * (self._epochs - epoch)
         measured = "  ".join(
-            f"{name} {value:.4f}" for name, value in row.items() if name not in ("epoch", "seconds")
+            f"{name.removesuffix('_accuracy')} {value:.4f}"
+            for name, value in row.items()
+            if name not in ("epoch", "seconds")
         )
         line = f"{self._title}  {epoch}/{self._epochs}  {measured}  {_duration(left)} left"
         if not sys.stdout.isatty():
             print(line, flush=True)
             return
-        done = 24 * epoch // self._epochs
-        bar = "█" * done + "·" * (24 - done)
-        print(f"\r{bar} {line}\033[K", end="\n" if epoch == self._epochs else "", flush=True)
+        done = BAR * epoch // self._epochs
+        bar = "█" * done + "·" * (BAR - done)
+        # A line that wraps could not be drawn over again.
+        line = f"{bar} {line}"[: shutil.get_terminal_size().columns - 1]
+        print(f"\r{line}\033[K", end="\n" if epoch == self._epochs else "", flush=True)
 
 
 def _duration(seconds: float) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -103,9 +104,8 @@ def _made_with() -> dict[str, str]:
         versions[backend] = version(package)
     except ImportError:
         versions[backend] = version(backend)
-    commit = subprocess.run(
-        ["git", "rev-parse", "--short=12", "HEAD"], capture_output=True, text=True, check=False
-    ).stdout.strip()
-    if commit:
-        versions["commit"] = commit
+    with suppress(OSError, subprocess.CalledProcessError):  # no git, or not in a checkout
+        versions["commit"] = subprocess.run(
+            ["git", "rev-parse", "--short=12", "HEAD"], capture_output=True, text=True, check=True
+        ).stdout.strip()
     return versions | {"date": datetime.now(UTC).date().isoformat()}

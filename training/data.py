@@ -6,6 +6,7 @@ Knows nothing of networks or of what is done to pixels in training.
 from __future__ import annotations
 
 import hashlib
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -51,7 +52,7 @@ def load(name: str, folder: Path | None) -> Data:
 
 def mnist(folder: Path | None) -> Data:
     """MNIST: 60,000 + 10,000 handwritten digits, 28×28×1 (LeCun, Cortes, Burges 1998)."""
-    arrays = _arrays("mnist", folder)
+    arrays = _arrays("mnist", (28, 28), folder)
     return Data(
         name="mnist",
         labels=tuple("0123456789"),
@@ -66,19 +67,30 @@ def mnist(folder: Path | None) -> Data:
 LOADERS = {"mnist": mnist}
 
 
-def _arrays(name: str, folder: Path | None) -> dict[str, NDArray[Any]]:
-    """x_train, y_train, x_test, y_test from `folder`/NAME.npz, or from `keras.datasets`."""
+def _arrays(name: str, shape: tuple[int, ...], folder: Path | None) -> dict[str, NDArray[Any]]:
+    """x_train, y_train, x_test, y_test from `folder`/NAME.npz, or from `keras.datasets`.
+
+    `shape` is that of one picture.
+    """
     if folder is None:
         return _download(name)
     path = folder / f"{name}.npz"
     try:
+        with zipfile.ZipFile(path):  # np.load takes other files too
+            pass
         with np.load(path) as archive:
-            return {key: archive[key] for key in ("x_train", "y_train", "x_test", "y_test")}
-    except (OSError, ValueError, KeyError) as exc:
+            arrays = {key: archive[key] for key in ("x_train", "y_train", "x_test", "y_test")}
+        for split in ("train", "test"):
+            x, y = arrays[f"x_{split}"], arrays[f"y_{split}"]
+            if x.dtype != np.uint8 or x.shape != (len(y), *shape):
+                raise ValueError(f"x_{split} is {x.dtype} {x.shape} for {len(y)} labels")
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as exc:
         raise DataError(
             f"{path} cannot be read as {name} ({exc}). Expected Keras' own layout: an .npz with "
-            "x_train, y_train, x_test and y_test. Point --data or CONVOLU_DATA at its folder."
+            "x_train, y_train, x_test and y_test, pictures as uint8 "
+            f"N×{'×'.join(map(str, shape))}. Point --data or CONVOLU_DATA at its folder."
         ) from exc
+    return arrays
 
 
 def _download(name: str) -> dict[str, NDArray[Any]]:

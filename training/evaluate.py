@@ -72,7 +72,7 @@ def wilson(right: int, n: int) -> tuple[float, float]:
     centre = share + z * z / (2 * n)
     spread = z * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
     scale = 1 + z * z / n
-    return (centre - spread) / scale, (centre + spread) / scale
+    return max(0.0, (centre - spread) / scale), min(1.0, (centre + spread) / scale)
 
 
 def calibration_error(probabilities: Probabilities, truth: NDArray[np.int64]) -> float:

@@ -30,17 +30,19 @@ Report = Callable[[int, dict[str, float]], None]  # after each epoch: its number
 def train(
     recipe: Recipe, data: Data, seed: int, folder: Path, holdout: int, report: Report
 ) -> keras.Model:
-    """Train from scratch and write the run folder; a finished run is read back, not repeated.
+    """Train from scratch and write the run folder; a finished run of the same is read back.
 
     With `holdout`, so many training images are left out and judged after each epoch: for choosing a
     recipe. The final model is trained on all of them. Returns a model that computes in float32.
     """
-    weights = folder / "final.keras"
-    if weights.exists():
+    weights, made_by = folder / "final.keras", folder / "recipe.json"
+    text = all_that_decides(recipe, data, seed, holdout)
+    if weights.exists() and made_by.exists() and made_by.read_text() == text:
         model: keras.Model = keras.saving.load_model(weights)
         return model
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "recipe.json").write_text(json.dumps(asdict(recipe) | {"seed": seed}, indent=2))
+    weights.unlink(missing_ok=True)
+    made_by.write_text(text)
 
     keras.utils.set_random_seed(seed)
     order = np.random.default_rng(HOLDOUT_SEED).permutation(len(data.x_train))
@@ -76,6 +78,15 @@ def train(
     final.set_weights(model.get_weights())
     final.save(weights)
     return final
+
+
+def all_that_decides(recipe: Recipe, data: Data, seed: int, holdout: int) -> str:
+    """JSON of everything that the weights of a run depend on."""
+    facts = asdict(recipe) | {"seed": seed, "holdout": holdout, "data_sha256": data.sha256}
+    return json.dumps(
+        {name: fact for name, fact in facts.items() if name not in ("description", "seeds")},
+        indent=2,
+    )
 
 
 class Batches(keras.utils.PyDataset):  # type: ignore[misc]

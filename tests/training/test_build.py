@@ -1,0 +1,215 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from datetime import date, timedelta
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+import app
+from app.card import Card
+from app.classifier import Classifier, Probabilities
+from app.preprocess import Preprocess, decode, pixels_from
+from tests.conftest import encode
+from tests.training.test_train import TINY, bars
+from training.build import build, proof_images
+from training.data import Data
+from training.evaluate import measure
+
+pytestmark = pytest.mark.train
+
+RECIPE = replace(TINY, network="mnist_2conv", dtype="mixed_bfloat16")  # the seeds are 5 and 2
+DATA = bars()
+
+
+class Reports:
+    """Remembers what was reported of which seed."""
+
+    def __init__(self) -> None:
+        self.epochs: list[tuple[int, int]] = []
+
+    def __call__(self, seed: int) -> Callable[[int, dict[str, float]], None]:
+        return lambda epoch, row: self.epochs.append((seed, epoch))
+
+
+@dataclass(frozen=True)
+class Built:
+    """What `build` left behind."""
+
+    folder: Path
+    card: Card
+    reports: Reports
+
+    @property
+    def file(self) -> bytes:
+        return (self.folder / "models" / "tiny.onnx").read_bytes()
+
+    def keras_model(self, seed: int) -> Any:
+        return keras.saving.load_model(self.folder / "runs" / f"tiny-seed{seed}" / "final.keras")
+
+    def keras_answers(self, seed: int, pixels: NDArray[np.uint8]) -> Probabilities:
+        answer = self.keras_model(seed).predict_on_batch(RECIPE.normalise(pixels))
+        return np.asarray(answer, np.float32)
+
+
+def build_in(folder: Path, runs: Path) -> Built:
+    reports = Reports()
+    return Built(folder, build(RECIPE, DATA, runs, folder / "models", reports), reports)
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
+    folder = tmp_path_factory.mktemp("build")
+    return build_in(folder, folder / "runs")
+
+
+@pytest.fixture(scope="module")
+def answers_from_files(built: Built) -> Probabilities:
+    """Each test image as a PNG file, classified on its own as the service does it."""
+    classifier = Classifier(built.file)
+    return np.stack(
+        [
+            classifier.classify(classifier.pixels_from(encode(pixels[..., 0]))[None])[0]
+            for pixels in DATA.x_test
+        ]
+    )
+
+
+def test_one_file_is_written_and_it_is_proven(built: Built) -> None:
+    assert [path.name for path in (built.folder / "models").iterdir()] == ["tiny.onnx"]
+    assert Classifier(built.file).proven
+
+
+def test_the_card_returned_is_the_one_in_the_file(built: Built) -> None:
+    assert Classifier(built.file).card == built.card
+
+
+def test_every_seed_is_trained_in_a_run_folder_of_its_own(built: Built) -> None:
+    assert built.reports.epochs == [(5, 1), (5, 2), (2, 1), (2, 2)]
+    runs = built.folder / "runs"
+    assert {path.name for path in runs.iterdir()} == {"tiny-seed5", "tiny-seed2"}
+
+
+def test_the_metrics_are_those_of_the_file_that_ships_on_png_files(
+    built: Built, answers_from_files: Probabilities
+) -> None:
+    metrics = built.card.metrics
+    assert metrics is not None
+    counted = measure(answers_from_files, DATA.y_test, DATA.labels, metrics.measured_on)
+    assert metrics.accuracy == (answers_from_files.argmax(axis=1) == DATA.y_test).mean()
+    assert metrics.accuracy_interval == counted.accuracy_interval
+    assert metrics.per_class_accuracy == counted.per_class_accuracy
+    assert metrics.calibration_error == pytest.approx(counted.calibration_error, abs=1e-5)
+    assert metrics.images == 150
+    assert metrics.measured_on == "the 150 test images as PNG files, through the service's own path"
+
+
+def test_the_first_seed_ships(built: Built, answers_from_files: Probabilities) -> None:
+    first, second = (built.keras_answers(seed, DATA.x_test) for seed in (5, 2))
+    assert np.abs(answers_from_files - first).max() < 1e-4
+    assert np.abs(answers_from_files - second).max() > 0.01
+
+
+def test_the_card_has_the_accuracy_of_every_seed(built: Built) -> None:
+    assert built.card.metrics is not None
+    accuracies = built.card.metrics.seed_accuracies
+    assert list(accuracies) == ["5", "2"]
+    assert accuracies["5"] == built.card.metrics.accuracy
+    assert accuracies["5"] != accuracies["2"]
+    for seed in (5, 2):
+        keras_answers = built.keras_answers(seed, DATA.x_test).argmax(axis=1)
+        assert accuracies[str(seed)] == pytest.approx((keras_answers == DATA.y_test).mean())
+
+
+def test_the_card_names_the_model_the_labels_and_the_data(built: Built) -> None:
+    card = built.card
+    assert (card.name, card.description) == ("tiny", "Where is the bar?")
+    assert card.labels == list("abcdefghij")
+    assert card.preprocess == DATA.preprocess
+    assert card.license
+    assert card.author
+    assert card.dataset is not None
+    assert (card.dataset.name, card.dataset.sha256) == ("bars", DATA.sha256)
+
+
+def test_the_card_has_the_layers_of_the_network(built: Built) -> None:
+    names = [layer.name for layer in built.card.layers]
+    assert names == ["conv1", "pool1", "conv2", "pool2", "flatten", "dense1", "dense2"]
+    assert sum(layer.parameters for layer in built.card.layers) == 121_930
+
+
+def test_the_card_has_the_recipe_and_the_seed_that_ships(built: Built) -> None:
+    assert built.card.recipe == json.loads(json.dumps(asdict(RECIPE) | {"seed": 5}))
+
+
+def test_the_card_says_what_it_was_made_with_and_when(built: Built) -> None:
+    made_with = built.card.made_with
+    assert made_with["keras"] == keras.__version__
+    assert made_with["onnx"] == version("onnx")
+    assert made_with["convolu"] == app.__version__
+    assert made_with[keras.backend.backend()]
+    assert abs(date.today() - date.fromisoformat(made_with["date"])) <= timedelta(days=1)
+
+
+def test_the_proof_shows_each_class_and_a_large_dark_one_on_light_paper(built: Built) -> None:
+    assert built.card.proof is not None
+    pictures = [np.asarray(decode(image.data)) for image in built.card.proof.images]
+    assert len(pictures) == 11
+    for picture, first in zip(pictures, range(10), strict=False):
+        assert DATA.y_test[first] == first
+        assert np.array_equal(picture, DATA.x_test[first, ..., 0])
+    large = pictures[-1]
+    assert min(large.shape) > 100
+    assert np.median(large) > 200
+    assert large.min() < np.median(large) - 50
+
+
+def test_the_proof_holds_what_keras_says_of_its_pictures(built: Built) -> None:
+    assert built.card.proof is not None
+    images = built.card.proof.images
+    pixels = np.stack([pixels_from(image.data, DATA.preprocess) for image in images])
+    proven = np.array([image.probabilities for image in images])
+    assert np.abs(proven - built.keras_answers(5, pixels)).max() < 1e-6
+
+
+def test_building_again_trains_nothing_and_measures_the_same(built: Built, tmp_path: Path) -> None:
+    runs = sorted((built.folder / "runs").rglob("*.*"))
+    before = [path.read_bytes() for path in runs]
+    again = build_in(tmp_path, built.folder / "runs")
+    assert again.reports.epochs == []
+    assert [path.read_bytes() for path in runs] == before
+    assert again.card.metrics == built.card.metrics
+    assert again.card.proof == built.card.proof
+
+
+def test_a_machine_without_git_builds_a_card_without_a_commit(
+    built: Built, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert "commit" not in build_in(tmp_path, built.folder / "runs").card.made_with
+
+
+def test_pictures_that_are_not_digits_are_proven_by_one_of_each_class() -> None:
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(0, 256, (6, 4, 4, 3), dtype=np.uint8)
+    classes = np.array([2, 2, 0, 1, 0, 1])
+    data = Data(
+        "colours",
+        ("red", "green", "blue"),
+        Preprocess(4, 4),
+        pixels[:0],
+        classes[:0],
+        pixels,
+        classes,
+    )
+    images = proof_images(data)
+    assert len(images) == 3
+    for image, first in zip(images, (2, 3, 0), strict=True):
+        assert np.array_equal(np.asarray(decode(image)), pixels[first])
