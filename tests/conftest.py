@@ -21,6 +21,7 @@ from app.preprocess import Preprocess
 from app.settings import Settings
 
 IMAGES = Path(__file__).parent / "images"
+SEVEN = Path(__file__).parents[1] / "docs" / "images" / "seven.png"  # an MNIST test digit
 COLOURS = ["red", "green", "blue"]
 
 

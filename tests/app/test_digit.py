@@ -16,7 +16,7 @@ from PIL import Image, ImageDraw
 
 from app.digit import FAINTEST_INK, digit_pixels
 from app.preprocess import Preprocess, pixels_from
-from tests.conftest import IMAGES, encode
+from tests.conftest import IMAGES, SEVEN, encode
 
 Grey = NDArray[np.uint8]
 
@@ -133,10 +133,10 @@ def box(frame: Grey) -> tuple[int, int, int, int]:
 
 
 def test_a_picture_from_mnist_passes_to_the_byte() -> None:
-    seven = np.asarray(Image.open(IMAGES / "seven.png"))
+    seven = np.asarray(Image.open(SEVEN))
     assert seven.shape == (28, 28)
     assert np.array_equal(frame_of(seven), seven)
-    pixels = pixels_from((IMAGES / "seven.png").read_bytes(), Preprocess(28, 28, 1, "digit"))
+    pixels = pixels_from(SEVEN.read_bytes(), Preprocess(28, 28, 1, "digit"))
     assert np.array_equal(pixels[..., 0], seven)
 
 
@@ -167,7 +167,7 @@ def test_a_dark_picture_of_another_size_goes_through_the_rule(size: tuple[int, i
 
 
 def test_a_light_picture_of_that_size_is_inverted() -> None:
-    seven = np.asarray(Image.open(IMAGES / "seven.png"))
+    seven = np.asarray(Image.open(SEVEN))
     assert distance(frame_of(inverted(seven)), seven) <= 10
 
 

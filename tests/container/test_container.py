@@ -18,7 +18,7 @@ from tests.container.engine import ROOT, Engine, a_base, an_engine
 
 pytestmark = pytest.mark.container
 
-SEVEN = Path(__file__).parents[1] / "images" / "seven.png"
+SEVEN = Path(__file__).parents[2] / "docs" / "images" / "seven.png"
 IMAGE = "convolu-test"
 HOME = "/opt/convolu/service"
 MOST_BYTES = 250 * 10**6
