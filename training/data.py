@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -84,7 +85,7 @@ def _arrays(name: str, shape: tuple[int, ...], folder: Path | None) -> dict[str,
             x, y = arrays[f"x_{split}"], arrays[f"y_{split}"]
             if x.dtype != np.uint8 or x.shape != (len(y), *shape):
                 raise ValueError(f"x_{split} is {x.dtype} {x.shape} for {len(y)} labels")
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as exc:
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as exc:
         raise DataError(
             f"{path} cannot be read as {name} ({exc}). Expected Keras' own layout: an .npz with "
             "x_train, y_train, x_test and y_test, pictures as uint8 "
