@@ -153,7 +153,7 @@ def card_from_metadata(metadata: Mapping[str, str]) -> Card:
             facts[key] = value if key in _TEXT else json.loads(value)
         except (ValueError, RecursionError) as exc:
             raise ModelRefused(f"its metadata key {key!r} is not JSON") from exc
-    if not facts:
+    if not {"labels", "preprocess"} & facts.keys():  # other tools write an author, a description
         raise ModelRefused(
             "it has no card: export it with training.export, or put its card beside it as NAME.json"
         )

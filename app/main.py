@@ -5,6 +5,7 @@ uvicorn app.main:create_app --factory
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -23,6 +24,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
     Models are loaded and proven in its lifespan: it is ready when the lifespan has started.
     """
+    # It warns of each malformed body; we answer those, and a log of them could be made to flood.
+    logging.getLogger("python_multipart").setLevel(logging.ERROR)
     settings = settings or Settings()
     registry = Registry(settings)
 

@@ -132,7 +132,8 @@ def sniff(data: bytes) -> str | None:
         return "GIF"
     if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
         return "WEBP"
-    if data[4:12] in (b"ftypavif", b"ftypavis"):
+    # The brand of an AVIF file may be the major one or a compatible one (ISO 14496-12, 4.3).
+    if data[4:8] == b"ftyp" and (b"avif" in data[8:64] or b"avis" in data[8:64]):
         return "AVIF"
     if data.startswith(b"BM"):
         return "BMP"

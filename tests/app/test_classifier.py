@@ -212,3 +212,10 @@ def test_onnx_runtime_keeps_nothing_to_tell_its_maker(tmp_path: Path) -> None:
         check=True,
     )
     assert list(home.iterdir()) == []
+
+
+def test_a_model_of_another_tool_with_an_author_is_told_how_to_get_a_card() -> None:
+    model = onnx.load_model_from_string(foreign_model())
+    helper.set_model_props(model, {"author": "Somebody", "description": "A network"})
+    with pytest.raises(ModelRefused, match="put its card beside it"):
+        Classifier(model.SerializeToString())

@@ -1061,3 +1061,10 @@ def test_the_digit_layout_sees_the_strokes_of_a_large_jpeg(side: int, bound: flo
     data = page_with_a_digit(side)
     in_full = digit_pixels(np.asarray(decode(data)), 28, 28)
     assert difference(pixels_from(data, Preprocess(28, 28, 1, "digit")), in_full) <= bound
+
+
+@needs_avif
+def test_an_avif_whose_brand_is_a_compatible_one_is_taken() -> None:
+    file = encode(Image.new("RGB", (4, 4), (255, 0, 0)), "AVIF").replace(b"ftypavif", b"ftypmif1")
+    assert sniff(file) == "AVIF"
+    assert pixels_from(file, Preprocess(1, 1))[0, 0, 0] > 200

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -161,11 +160,30 @@ def test_a_finished_run_is_read_back_and_not_repeated(run: Run) -> None:
     assert {path: path.read_bytes() for path in run.folder.iterdir()} == before
 
 
-def test_a_run_is_never_handed_out_as_that_of_another_recipe(run: Run, tmp_path: Path) -> None:
-    other = Run(Path(shutil.copytree(run.folder, tmp_path / "copy")))
-    with suppress(Exception):  # trained again or refused: both are honest
-        other.train(replace(TINY, learning_rate=1e-5), holdout=HOLDOUT)
-    assert other.model is None or not np.array_equal(other.weights, run.weights)
+def test_a_finished_run_serves_another_description_and_other_seeds_too(run: Run) -> None:
+    same = replace(TINY, description="In other words", seeds=(5, 2, 9))
+    assert Run(run.folder).train(same, holdout=HOLDOUT).reports == []
+
+
+@pytest.mark.parametrize(
+    ("recipe", "data", "seed", "holdout"),
+    [
+        pytest.param(replace(TINY, epochs=1), bars(), 5, HOLDOUT, id="recipe"),
+        pytest.param(TINY, bars(train=400), 5, HOLDOUT, id="data"),
+        pytest.param(TINY, bars(), 2, HOLDOUT, id="seed"),
+        pytest.param(TINY, bars(), 5, 50, id="holdout"),
+    ],
+)
+def test_a_finished_run_is_never_handed_out_for_another(
+    recipe: Recipe, data: Data, seed: int, holdout: int, run: Run, tmp_path: Path
+) -> None:
+    folder = Path(shutil.copytree(run.folder, tmp_path / "copy"))
+    other = Run(folder).train(recipe, data, seed, holdout)
+    assert len(other.reports) == recipe.epochs
+    assert not np.array_equal(other.weights, run.weights)
+    again = Run(folder).train(recipe, data, seed, holdout)
+    assert again.reports == []
+    assert np.array_equal(again.weights, other.weights)
 
 
 IN_BFLOAT16 = replace(TINY, dtype="mixed_bfloat16")

@@ -264,3 +264,11 @@ def test_the_event_loop_is_free_while_a_large_image_is_decoded(make_client: Make
 )
 def test_the_query_is_read_as_forms_are(query: bytes, expected: tuple[object, object]) -> None:
     assert parse_query(query) == expected
+
+
+def test_a_malformed_form_writes_nothing_into_the_log(
+    client: TestClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    headers = {"content-type": "multipart/form-data; boundary=x"}
+    assert client.post("/predict", content=b"nonsense", headers=headers).status_code == 400
+    assert caplog.text == ""
