@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import queue
 import threading
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 
 from app.classifier import Classifier
 from app.errors import ConvoluError, NotReady, Overloaded
+from app.preprocess import Pixels
 
 Answer = NDArray[np.float32] | ConvoluError  # one row of probabilities, or what was wrong
 
@@ -91,29 +93,26 @@ class Batcher:
 
     def _answer(self, images: list[bytes]) -> list[Answer]:
         """One answer per image, in order; a broken image spoils only itself."""
-        answers: list[Answer] = []
-        good, pixels = [], []
-        for number, data in enumerate(images):
-            try:
-                pixels.append(self.classifier.pixels_from(data))
-                good.append(number)
-                answers.append(_PENDING)
-            except ConvoluError as error:
-                answers.append(error)
-            except Exception as exc:
-                answers.append(_unexpected(exc))
-        if pixels:
-            try:
-                rows = self.classifier.classify(np.stack(pixels))
-                for number, row in zip(good, rows, strict=True):
-                    answers[number] = row
-            except Exception as exc:
-                for number in good:
-                    answers[number] = _unexpected(exc)
-        return answers
+        prepared = [self._pixels_or_error(data) for data in images]
+        pixels = [one for one in prepared if not isinstance(one, ConvoluError)]
+        rows = iter(self._rows_or_errors(pixels))
+        return [one if isinstance(one, ConvoluError) else next(rows) for one in prepared]
 
+    def _pixels_or_error(self, data: bytes) -> Pixels | ConvoluError:
+        try:
+            return self.classifier.pixels_from(data)
+        except ConvoluError as error:
+            return error
+        except Exception as exc:
+            return _unexpected(exc)
 
-_PENDING = ConvoluError("not computed yet")
+    def _rows_or_errors(self, pixels: list[Pixels]) -> Iterable[Answer]:
+        if not pixels:
+            return []
+        try:
+            return self.classifier.classify(np.stack(pixels))
+        except Exception as exc:
+            return [_unexpected(exc)] * len(pixels)
 
 
 def _unexpected(exc: Exception) -> ConvoluError:
