@@ -38,15 +38,20 @@ def build(
     models: Annotated[Path, typer.Option(help="Where the model files go.")] = Path("models"),
 ) -> None:
     """Train every seed of a recipe, measure each once on the test images, write the model file."""
+    chosen = _recipes(names)  # before Keras is imported, which takes seconds
     choose_backend()
     from training.build import build as build_model
 
-    for recipe in _recipes(names):
+    for recipe in chosen:
 
         def report(seed: int, recipe: Recipe = recipe) -> Progress:
             return Progress(f"{recipe.name} seed {seed}", recipe.epochs)
 
-        card = build_model(recipe, _data(recipe.data, data), runs, models, report)
+        loaded = _data(recipe.data, data)
+        try:
+            card = build_model(recipe, loaded, runs, models, report)
+        except FileExistsError as exc:
+            fail(str(exc))
         assert card.metrics is not None
         seeds = card.metrics.seed_accuracies
         print(
@@ -61,18 +66,25 @@ def try_recipe(
     name: Annotated[str, typer.Argument(help="A recipe.")],
     data: DataFolder = None,
     runs: Runs = Path("runs"),
-    holdout: Annotated[int, typer.Option(help="Training images to judge by.")] = 10_000,
-    epochs: Annotated[int | None, typer.Option(help="Other than the recipe's.")] = None,
+    holdout: Annotated[int, typer.Option(min=0, help="Training images to judge by.")] = 10_000,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Other than the recipe's.")] = None,
     seed: Annotated[int, typer.Option(help="Another than those of `build`.")] = 0,
 ) -> None:
     """Judge a recipe by training images that it does not train on; no test image is used."""
+    (recipe,) = _recipes([name])
     choose_backend()
     from training.train import train
 
-    (recipe,) = _recipes([name])
-    recipe = replace(recipe, epochs=epochs or recipe.epochs)
+    recipe, loaded = replace(recipe, epochs=epochs or recipe.epochs), _data(recipe.data, data)
+    if holdout >= len(loaded.x_train):
+        fail(
+            f"--holdout {holdout} leaves none of {len(loaded.x_train)} training images to train on."
+        )
     folder = runs / f"try-{name}-{recipe.epochs}epochs-seed{seed}"
-    train(recipe, _data(recipe.data, data), seed, folder, holdout, Progress(name, recipe.epochs))
+    try:
+        train(recipe, loaded, seed, folder, holdout, Progress(name, recipe.epochs))
+    except FileExistsError as exc:
+        fail(str(exc))
 
 
 @cli.command()

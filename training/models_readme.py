@@ -13,8 +13,10 @@ START, END = "<!-- table: made by `make models` -->", "<!-- end of table -->"
 def write_readme(folder: Path) -> None:
     """Replace the table in `folder`/README.md by one made from the cards of `folder`/*.onnx."""
     path = folder / "README.md"
-    before, _, rest = path.read_text().partition(START)
-    _, _, after = rest.partition(END)
+    before, start, rest = path.read_text().partition(START)
+    _, end, after = rest.partition(END)
+    if not (start and end):
+        raise ValueError(f"{path} needs the two lines {START} and {END} to write between")
     path.write_text(f"{before}{START}\n{table(folder)}\n{END}{after}")
 
 

@@ -34,14 +34,19 @@ def train(
 
     With `holdout`, so many training images are left out and judged after each epoch: for choosing a
     recipe. The final model is trained on all of them. Returns a model that computes in float32.
+    Raises FileExistsError if the folder holds a finished run of other facts.
     """
     weights, made_by = folder / "final.keras", folder / "recipe.json"
     text = all_that_decides(recipe, data, seed, holdout)
     if weights.exists() and made_by.exists() and made_by.read_text() == text:
         model: keras.Model = keras.saving.load_model(weights)
         return model
+    if weights.exists():  # hours of work for another recipe: leave it where it is
+        raise FileExistsError(
+            f"{folder} holds a finished run of other facts (recipe, seed, holdout or data). "
+            "Move it away or remove it, then start again."
+        )
     folder.mkdir(parents=True, exist_ok=True)
-    weights.unlink(missing_ok=True)
     made_by.write_text(text)
 
     keras.utils.set_random_seed(seed)
@@ -76,7 +81,9 @@ def train(
     model.fit(batches, epochs=recipe.epochs, verbose=0, callbacks=[AfterEpoch()], shuffle=False)
     final: keras.Model = getattr(networks, recipe.network)()  # float32, whatever trained it
     final.set_weights(model.get_weights())
-    final.save(weights)
+    half = folder / "half.keras"
+    final.save(half)
+    half.replace(weights)  # at once: a run that was broken off never looks finished
     return final
 
 

@@ -97,6 +97,12 @@ def test_every_seed_is_trained_in_a_run_folder_of_its_own(built: Built) -> None:
     assert {path.name for path in runs.iterdir()} == {"tiny-seed5", "tiny-seed2"}
 
 
+def test_no_training_image_is_held_out(built: Built) -> None:
+    for seed in (5, 2):
+        history = built.folder / "runs" / f"tiny-seed{seed}" / "history.json"
+        assert all("holdout_accuracy" not in row for row in json.loads(history.read_text()))
+
+
 def test_the_metrics_are_those_of_the_file_that_ships_on_png_files(
     built: Built, answers_from_files: Probabilities
 ) -> None:

@@ -227,3 +227,12 @@ def test_readme_writes_the_table_of_a_folder(tmp_path: Path) -> None:
     (tmp_path / "README.md").write_text(f"Models.\n{START}\n{END}\n")
     assert run_here("readme", "--models", tmp_path).exit_code == 0
     assert (tmp_path / "README.md").read_text() == f"Models.\n{START}\n{table(tmp_path)}\n{END}\n"
+
+
+@pytest.mark.parametrize("option", [["--holdout", "-1"], ["--epochs", "0"], ["--holdout", "300"]])
+def test_a_holdout_or_epochs_that_leave_nothing_to_train_are_refused(
+    option: list[str], data: Path, tmp_path: Path
+) -> None:
+    refused = run_here("try", "mnist-1conv", "--data", data, "--runs", tmp_path, *option)
+    assert refused.exit_code in (1, 2)
+    assert not list(tmp_path.iterdir())

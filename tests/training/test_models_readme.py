@@ -113,3 +113,10 @@ def test_a_readme_stays_as_it_was_when_a_card_lacks_metrics(models: Path) -> Non
     with pytest.raises(ValueError, match=r"bare\.onnx"):
         write_readme(models)
     assert readme.read_text() == f"{START}\n{END}\n"
+
+
+def test_a_readme_without_both_markers_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "README.md").write_text(f"Before\n{START}\nall that follows\n")
+    with pytest.raises(ValueError, match="write between"):
+        write_readme(tmp_path)
+    assert (tmp_path / "README.md").read_text().endswith("all that follows\n")

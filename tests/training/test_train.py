@@ -174,16 +174,14 @@ def test_a_finished_run_serves_another_description_and_other_seeds_too(run: Run)
         pytest.param(TINY, bars(), 5, 50, id="holdout"),
     ],
 )
-def test_a_finished_run_is_never_handed_out_for_another(
+def test_a_finished_run_is_never_handed_out_for_another_nor_overwritten(
     recipe: Recipe, data: Data, seed: int, holdout: int, run: Run, tmp_path: Path
 ) -> None:
     folder = Path(shutil.copytree(run.folder, tmp_path / "copy"))
-    other = Run(folder).train(recipe, data, seed, holdout)
-    assert len(other.reports) == recipe.epochs
-    assert not np.array_equal(other.weights, run.weights)
-    again = Run(folder).train(recipe, data, seed, holdout)
-    assert again.reports == []
-    assert np.array_equal(again.weights, other.weights)
+    before = {path: path.read_bytes() for path in folder.iterdir()}
+    with pytest.raises(FileExistsError, match="finished run of other facts"):
+        Run(folder).train(recipe, data, seed, holdout)
+    assert {path: path.read_bytes() for path in folder.iterdir()} == before
 
 
 IN_BFLOAT16 = replace(TINY, dtype="mixed_bfloat16")
@@ -222,6 +220,12 @@ def test_another_seed_type_or_label_smoothing_gives_other_weights(
 ) -> None:
     other = Run(tmp_path).train(recipe, seed=seed)
     assert not np.array_equal(other.weights, run_on_all.weights)
+
+
+def test_the_seed_decides_the_weights_before_training_too(tmp_path: Path) -> None:
+    still = replace(TINY, epochs=1, learning_rate=0.0)
+    first, second = (Run(tmp_path / str(seed)).train(still, bars(64), seed) for seed in (5, 2))
+    assert not np.array_equal(first.weights, second.weights)
 
 
 def test_the_model_computes_in_float32_whatever_trained_it(run_on_all: Run) -> None:
