@@ -14,4 +14,4 @@ from importlib.util import find_spec
 def choose_backend() -> None:
     """Set KERAS_BACKEND unless the user has; call it before Keras is imported."""
     os.environ.setdefault("KERAS_BACKEND", "tensorflow" if find_spec("tensorflow") else "jax")
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # its start-up chatter hides our progress
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # most of its chatter at the start
