@@ -76,7 +76,7 @@ class _Server(uvicorn.Server):
 class _Supervisor(Multiprocess):
     def init_processes(self) -> None:
         super().init_processes()
-        if self.processes[0].wait_until_ready(PROVE_SECONDS):
+        if all(process.wait_until_ready(PROVE_SECONDS) for process in self.processes):
             announce(self.config.host, self.config.port)
 
 
