@@ -38,8 +38,9 @@ SIDES = [60, 61, 75, 90, 119, 120, 121, 200, 399, 400, 401, 640, 1000, 1500]
 SMALL = 200  # below this, half a pixel of rounding moves every stroke
 
 # Mean difference in grey levels over the 784 pixels: another digit is 33 or more away, the same
-# one moved by a pixel 13. Measured over 450 drawings: half are within 1.1, the worst at 9.9.
-CLOSE, CLOSE_IF_SMALL, CLOSE_ON_AVERAGE = 7.0, 12.0, 3.0
+# one moved by a pixel 13. Measured over 2,500 drawings: half are within 1.1, the worst at 9.9, and
+# one in 2,000 on a large page at 8, where the centre of mass is rounded the other way.
+CLOSE, CLOSE_IF_SMALL, CLOSE_ON_AVERAGE = 10.0, 12.0, 3.0
 
 
 def page(
