@@ -29,16 +29,18 @@ bench: .venv/serve
 
 # Each environment file is a promise that what it names is installed.
 .venv/serve: requirements/serve.txt | .venv
-	$(PIP) -r $<
-	touch $@
+	@echo "Installing what serving needs into .venv …"
+	@$(PIP) -r $<
+	@touch $@
 
 .venv/test: requirements/test.txt pyproject.toml | .venv
-	$(PIP) -r $<
-	.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
-	touch $@ .venv/serve
+	@echo "Installing what serving, training and tests need into .venv: about 2 GB …"
+	@$(PIP) -r $<
+	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@ .venv/serve
 
 .venv:
-	$(PYTHON) -m venv .venv || { echo "Convolu needs Python 3.11 or newer with venv: apt-get install python3-venv"; exit 1; }
+	@$(PYTHON) -m venv .venv || { rm -rf .venv; echo "Convolu needs Python 3.11 or newer with venv: apt-get install python3-venv"; exit 1; }
 
 # Exact versions with hashes for Python 3.11 to 3.14 on x86-64 and arm64; serve.txt is a part of test.txt.
 lock:
