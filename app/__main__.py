@@ -115,12 +115,9 @@ def version() -> None:
     print(__version__)
 
 
-def _settings(**changes: object) -> Settings:
+def _settings() -> Settings:
     try:
-        return Settings.model_validate(
-            Settings().model_dump()
-            | {name: value for name, value in changes.items() if value is not None}
-        )
+        return Settings()
     except ValidationError as exc:
         first = exc.errors()[0]
         name = "_".join(str(part) for part in first["loc"]).upper()
@@ -128,7 +125,8 @@ def _settings(**changes: object) -> Settings:
 
 
 def _registry(models: Path | None) -> Registry:
-    registry = Registry(_settings(models=models))
+    settings = _settings()
+    registry = Registry(settings.model_copy(update={"models": models}) if models else settings)
     try:
         registry.load()
     except ModelRefused as exc:

@@ -29,7 +29,7 @@ FORMATS = "JPEG, PNG, WebP, GIF, BMP or AVIF"
 
 MEGAPIXEL = 1_000_000
 # Decoding costs time and memory by the pixel, and not the same for each format: 50 megapixels of
-# JPEG are decoded at an eighth of their size, 50 of PNG take 390 ms and 190 MB from a 6 KB file.
+# JPEG are decoded at an eighth of their size, 50 of PNG take 270 ms from a file of 6 KB.
 MAX_PIXELS = {
     "JPEG": 50 * MEGAPIXEL,
     "progressive JPEG": 25 * MEGAPIXEL,  # holds every coefficient, whatever the scale
@@ -90,7 +90,8 @@ def decode(data: bytes, sufficient: tuple[int, int] | None = None) -> Image.Imag
     """Encoded bytes → the first frame, as it lies in the file.
 
     With `sufficient` = (height, width), a JPEG may be decoded at the smallest of libjpeg's DCT
-    scales (1/1 … 1/8) that still covers it either way up: 12 megapixels in 11 ms instead of 107.
+    scales (1/1 … 1/8) that still covers it either way up: 12 megapixels to 32 pixels
+    in 13 ms instead of 63.
     Raises EmptyBody, UnsupportedImage, InvalidImage or ImageTooLarge.
     """
     if not data:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
+from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 
@@ -19,7 +20,6 @@ import numpy as np
 from app import __version__
 from app.card import Card, Dataset
 from app.classifier import Classifier
-from app.preprocess import pixels_from
 from training.data import Data
 from training.evaluate import answers, measure, png
 from training.export.file import model_file, write
@@ -38,11 +38,11 @@ def build(
     just written does not prove itself.
     """
     test_files = [png(pixels) for pixels in data.x_test]
-    probabilities = {}
+    trained, probabilities = {}, {}
     for seed in recipe.seeds:
         folder = runs / f"{recipe.name}-seed{seed}"
-        model = train(recipe, data, seed, folder, holdout=0, report=report(seed))
-        content = _file(recipe, data, model, _card(recipe, data, seed))
+        trained[seed] = train(recipe, data, seed, folder, holdout=0, report=report(seed))
+        content = _file(recipe, data, trained[seed], _card(recipe, data, seed))
         probabilities[seed] = answers(Classifier(content), test_files)
 
     seed = recipe.seeds[0]
@@ -57,9 +57,8 @@ def build(
         },
     )
     card = _card(recipe, data, seed).model_copy(update={"metrics": metrics})
-    model = keras.saving.load_model(runs / f"{recipe.name}-seed{seed}" / "final.keras")
-    content = _file(recipe, data, model, card)
-    card = Classifier(content).card
+    content = _file(recipe, data, trained[seed], card)
+    card = Classifier(content).card  # as the service reads it: refused here if it proves wrong
     write(models / f"{recipe.name}.onnx", content)
     return card
 
@@ -77,8 +76,6 @@ def proof_images(data: Data) -> list[bytes]:
             data.x_test[firsts[-1]].repeat(5, axis=0).repeat(5, axis=1), ((9, 31), (40, 5), (0, 0))
         )
         images.append(png(255 - large))
-    for image in images:
-        pixels_from(image, data.preprocess)
     return images
 
 
@@ -99,11 +96,7 @@ def _card(recipe: Recipe, data: Data, seed: int) -> Card:
 def _made_with() -> dict[str, str]:
     backend = keras.backend.backend()
     versions = {"keras": keras.__version__, "convolu": __version__, "onnx": version("onnx")}
-    package = {"tensorflow": "tensorflow-cpu"}.get(backend, backend)
-    try:
-        versions[backend] = version(package)
-    except ImportError:
-        versions[backend] = version(backend)
+    versions[backend] = import_module(backend).__version__
     with suppress(OSError, subprocess.CalledProcessError):  # no git, or not in a checkout
         versions["commit"] = subprocess.run(
             ["git", "rev-parse", "--short=12", "HEAD"], capture_output=True, text=True, check=True

@@ -441,7 +441,7 @@ def test_a_dusty_page_gives_a_frame() -> None:
 @example(np.array([[0, 255]], np.uint8))
 @example(np.array([[0], [24]], np.uint8))
 def test_any_picture_gives_a_frame(grey: Grey) -> None:
-    frame_of(grey)
+    assert frame_of(grey).shape == (28, 28)
 
 
 @settings(max_examples=100, deadline=None, database=None)
@@ -455,7 +455,7 @@ def test_any_scatter_of_ink_gives_a_frame(
     size: tuple[int, int], share: float, levels: tuple[int, int], seed: int
 ) -> None:
     inked = np.random.default_rng(seed).random(size) < share**4  # mostly little ink
-    frame_of(np.where(inked, *levels).astype(np.uint8))
+    assert frame_of(np.where(inked, *levels).astype(np.uint8)).shape == (28, 28)
 
 
 def test_the_answer_is_the_same_every_time_and_the_picture_is_left_alone() -> None:

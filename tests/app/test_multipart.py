@@ -299,9 +299,10 @@ def test_any_bytes_and_any_boundary_give_files_or_a_refusal(body: bytes, boundar
     delimiter = b"--" + boundary
     for whole in (body, delimiter + b"\r\n" + body, body + b"\r\n" + delimiter + b"--"):
         try:
-            parse_multipart(whole, boundary, 8)
+            uploads = parse_multipart(whole, boundary, 8)
         except (BadMultipart, NoFile):
             continue
+        assert 1 <= len(uploads) <= 8
 
 
 # --- Limits ---
