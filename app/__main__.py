@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from app import __version__
 from app.errors import ConvoluError, ModelRefused
+from app.metrics import Metrics
 from app.problems import problem
 from app.registry import Registry
 from app.routes.predict import predictions
@@ -126,7 +127,8 @@ def _settings() -> Settings:
 
 def _registry(models: Path | None) -> Registry:
     settings = _settings()
-    registry = Registry(settings.model_copy(update={"models": models}) if models else settings)
+    settings = settings.model_copy(update={"models": models}) if models else settings
+    registry = Registry(settings, Metrics())
     try:
         registry.load()
     except ModelRefused as exc:

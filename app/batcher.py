@@ -1,17 +1,20 @@
 """Many waiting requests → one run of the model.
 
-No timer delays anybody: while one batch runs, the next gathers. The event loop only queues and is
-called back once per batch; decoding and inference happen on the batcher's own thread. Knows nothing
-of HTTP.
+No timer delays anybody: while one batch runs, the next gathers. The event loop only queues, and
+hears of a whole batch in one call; decoding and inference happen on the batcher's own thread.
+Knows nothing of HTTP.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import queue
 import threading
-from collections.abc import Iterable
-from dataclasses import dataclass
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,83 +23,124 @@ from app.classifier import Classifier
 from app.errors import ConvoluError, NotReady, Overloaded
 from app.preprocess import Pixels
 
+logger = logging.getLogger("convolu")
+
 Answer = NDArray[np.float32] | ConvoluError  # one row of probabilities, or what was wrong
 
+# A batch starts to run when decoding it has taken this long, full or not: while images are large
+# the run is a trifle beside decoding them, and the first should not wait for the sixteenth.
+# 16 connections with photos of 12 megapixels: see benchmarks/README.md.
+MAX_DECODE_SECONDS = 0.01
 
-@dataclass(frozen=True)
+
+@dataclass(slots=True, eq=False)
+class _Request:
+    """The images that came together, and their answers as they come in."""
+
+    images: int
+    answered: asyncio.Future[list[Answer]]
+    answers: dict[int, Answer] = field(default_factory=dict)  # place → answer
+
+
+@dataclass(slots=True, eq=False)
 class _Waiting:
     data: bytes
-    answer: asyncio.Future[Answer]
-    loop: asyncio.AbstractEventLoop
+    place: int  # among the images of its request
+    request: _Request
+    since: float
 
 
 class Batcher:
-    """A bounded queue in front of one classifier, and the thread that empties it."""
+    """A bounded queue in front of one classifier, and the thread that empties it.
 
-    def __init__(self, classifier: Classifier, max_batch_size: int, max_queue_size: int) -> None:
+    `on_batch` is told, on that thread, how many seconds each image of a batch has waited.
+    """
+
+    def __init__(
+        self,
+        classifier: Classifier,
+        max_batch_size: int,
+        max_queue_size: int,
+        on_batch: Callable[[list[float]], None] = lambda _: None,
+    ) -> None:
         self.classifier = classifier
         self._max_batch_size = max_batch_size
-        self._queue: queue.Queue[_Waiting | None] = queue.Queue()
         self._max_queue_size = max_queue_size
+        self._on_batch = on_batch
+        self._queue: deque[_Waiting] = deque()
+        self._go: queue.SimpleQueue[bool] = queue.SimpleQueue()  # False: end
+        self._go_is_due = False
         self._closed = False
         self._thread = threading.Thread(target=self._work, name="batcher", daemon=True)
         self._thread.start()
 
-    def submit(self, images: list[bytes]) -> list[asyncio.Future[Answer]]:
-        """Queue encoded images; one future each, which ends in probabilities or in an error.
+    def submit(self, images: list[bytes]) -> asyncio.Future[list[Answer]]:
+        """Queue encoded images; the future ends in one answer for each, in order.
 
-        All of them are taken or none. Call it on the event loop. Raises Overloaded at once when
-        the queue is too full for them, NotReady once the batcher is closed.
+        All of them are taken or none. Call it on the event loop; cancel the future, and what is
+        not begun is not computed. Raises Overloaded at once when the queue is too full for them,
+        NotReady once the batcher is closed.
         """
         if self._closed:
             raise NotReady("The model was just taken out of service. Send the request again.")
         # A request that alone is larger than the queue is let into an empty one: nothing waits.
-        waiting = self._queue.qsize()
+        waiting = len(self._queue)
         if waiting and waiting + len(images) > self._max_queue_size:
             raise Overloaded(
                 f"{waiting} images are waiting already; at most {self._max_queue_size} may. "
                 "Send the request again after the seconds that Retry-After says."
             )
         loop = asyncio.get_running_loop()
-        futures: list[asyncio.Future[Answer]] = []
-        for data in images:
-            future: asyncio.Future[Answer] = loop.create_future()
-            self._queue.put(_Waiting(data, future, loop))
-            futures.append(future)
-        return futures
+        request, now = _Request(len(images), loop.create_future()), time.perf_counter()
+        self._queue.extend(_Waiting(data, place, request, now) for place, data in enumerate(images))
+        if not self._go_is_due:
+            # After this turn of the loop: it queues all that has arrived before the thread wakes
+            # and asks for the interpreter's lock.
+            self._go_is_due = True
+            loop.call_soon(self._wake)
+        return request.answered
 
     def close(self) -> None:
         """Answer what waits, then end the thread; returns when it has ended."""
         self._closed = True
-        self._queue.put(None)
+        self._go.put(False)
         self._thread.join()
 
-    def _work(self) -> None:
-        while (first := self._queue.get()) is not None:
-            batch, last = [first], False
-            while len(batch) < self._max_batch_size and not last:
-                try:
-                    waiting = self._queue.get_nowait()
-                except queue.Empty:
-                    break
-                if waiting is None:
-                    last = True
-                else:
-                    batch.append(waiting)
-            # A client that left before its turn has cancelled its future: do not compute for it.
-            batch = [waiting for waiting in batch if not waiting.answer.cancelled()]
-            if batch:
-                answers = self._answer([waiting.data for waiting in batch])
-                _hand_back(batch, answers)
-            if last:
-                return
+    def _wake(self) -> None:
+        self._go_is_due = False
+        self._go.put(True)
 
-    def _answer(self, images: list[bytes]) -> list[Answer]:
-        """One answer per image, in order; a broken image spoils only itself."""
-        prepared = [self._pixels_or_error(data) for data in images]
-        pixels = [one for one in prepared if not isinstance(one, ConvoluError)]
-        rows = iter(self._rows_or_errors(pixels))
-        return [one if isinstance(one, ConvoluError) else next(rows) for one in prepared]
+    def _work(self) -> None:
+        more = True
+        while more:
+            more = self._go.get()
+            while self._queue:
+                self._answer_batch()
+
+    def _answer_batch(self) -> None:
+        """Decode what waits, until that has taken long enough or the batch is full; then run it."""
+        batch: list[_Waiting] = []
+        prepared: list[Pixels | ConvoluError] = []
+        waited: list[float] = []
+        began = now = time.perf_counter()
+        while self._queue and len(batch) < self._max_batch_size:
+            waiting = self._queue.popleft()
+            if not waiting.request.answered.cancelled():  # else its client has left
+                batch.append(waiting)
+                waited.append(now - waiting.since)
+                prepared.append(self._pixels_or_error(waiting.data))
+                now = time.perf_counter()
+                if now - began >= MAX_DECODE_SECONDS:
+                    break
+        if batch:
+            self._tell(waited)
+            _hand_back(batch, self._answers(prepared))
+
+    def _tell(self, waited: list[float]) -> None:
+        try:
+            self._on_batch(waited)
+        except Exception:  # it only watches: no image and not this thread may depend on it
+            logger.exception("a batch could not be counted")
 
     def _pixels_or_error(self, data: bytes) -> Pixels | ConvoluError:
         try:
@@ -106,11 +150,17 @@ class Batcher:
         except Exception as exc:
             return _unexpected(exc)
 
-    def _rows_or_errors(self, pixels: list[Pixels]) -> Iterable[Answer]:
+    def _answers(self, prepared: list[Pixels | ConvoluError]) -> list[Answer]:
+        """One answer per image, in order; a broken image spoils only itself."""
+        pixels = [one for one in prepared if not isinstance(one, ConvoluError)]
+        rows = iter(self._rows_or_errors(pixels))
+        return [one if isinstance(one, ConvoluError) else next(rows) for one in prepared]
+
+    def _rows_or_errors(self, pixels: list[Pixels]) -> list[Answer]:
         if not pixels:
             return []
         try:
-            return self.classifier.classify(np.stack(pixels))
+            return list(self.classifier.classify(np.stack(pixels)))
         except Exception as exc:
             return [_unexpected(exc)] * len(pixels)
 
@@ -123,14 +173,17 @@ def _unexpected(exc: Exception) -> ConvoluError:
 
 def _hand_back(batch: list[_Waiting], answers: list[Answer]) -> None:
     """One call into the event loop for the whole batch; a loop that has ended wants no answer."""
-
-    def deliver() -> None:
-        for waiting, answer in zip(batch, answers, strict=True):
-            if not waiting.answer.done():
-                waiting.answer.set_result(answer)
-
+    loop = batch[0].request.answered.get_loop()
     try:
-        batch[0].loop.call_soon_threadsafe(deliver)
+        loop.call_soon_threadsafe(_deliver, batch, answers)
     except RuntimeError:
-        if not batch[0].loop.is_closed():
+        if not loop.is_closed():
             raise
+
+
+def _deliver(batch: list[_Waiting], answers: list[Answer]) -> None:
+    for waiting, answer in zip(batch, answers, strict=True):
+        request = waiting.request
+        request.answers[waiting.place] = answer
+        if len(request.answers) == request.images and not request.answered.done():
+            request.answered.set_result([request.answers[place] for place in range(request.images)])

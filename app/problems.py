@@ -6,9 +6,6 @@ and for faults. The body never repeats the input; a fault's details go to the lo
 
 from __future__ import annotations
 
-import logging
-import re
-import uuid
 from http import HTTPStatus
 from typing import Any
 
@@ -16,15 +13,11 @@ import orjson
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.errors import ConvoluError, InvalidParameter
 
-logger = logging.getLogger("convolu")
-
-_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _MAX_DETAIL = 700  # characters: the whole body stays under 1 KB
 _INTERNAL = "The fault is in the service's log under this request_id."
 
@@ -66,55 +59,14 @@ def problem_response(exc: Exception, request_id: str, **extensions: object) -> R
     return Response(body, error.status, headers, media_type="application/problem+json")
 
 
-class ProblemMiddleware:
-    """Gives each request an id and answers what nobody else caught; sits inside CORS.
-
-    Inside, so that a page on another origin can read errors too. A client may bring its own
-    X-Request-ID; every response carries one.
-    """
-
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "lifespan":
-            await self.app(scope, receive, _without_traceback(send))
-            return
-        request_id = _request_id(scope)
-        scope.setdefault("state", {})["request_id"] = request_id
-        started = False
-
-        async def send_with_id(message: Message) -> None:
-            nonlocal started
-            if message["type"] == "http.response.start":
-                started = True
-                message["headers"] = [
-                    *message.get("headers", ()),
-                    (b"x-request-id", request_id.encode()),
-                    (b"x-content-type-options", b"nosniff"),
-                ]
-            await send(message)
-
-        try:
-            await self.app(scope, receive, send_with_id)
-        except ClientDisconnect:
-            return  # nobody is left to answer
-        except Exception as exc:
-            if started:
-                raise
-            if to_error(exc).status == 500:
-                logger.exception("request %s failed", request_id)
-            await problem_response(exc, request_id)(scope, receive, send_with_id)
-
-
 def handle_framework_errors(app: FastAPI) -> None:
-    """Route the framework's own errors (404, 405, validation) through the same mapping."""
+    """Route what is raised below FastAPI through the same mapping: its own errors and ours."""
 
     async def respond(request: Request, exc: Exception) -> Response:
         return problem_response(exc, request.state.request_id)
 
-    app.add_exception_handler(HTTPException, respond)
-    app.add_exception_handler(RequestValidationError, respond)
+    for kind in (ConvoluError, HTTPException, RequestValidationError, Exception):
+        app.add_exception_handler(kind, respond)
 
 
 def documented(*errors: type[ConvoluError]) -> dict[int | str, dict[str, Any]]:
@@ -145,24 +97,3 @@ def _http_error(status: int) -> ConvoluError:
     error.title = HTTPStatus(status).phrase
     error.code = error.title.lower().replace(" ", "_").replace("-", "_")
     return error
-
-
-def _request_id(scope: Scope) -> str:
-    for name, value in scope["headers"]:
-        if name == b"x-request-id" and _REQUEST_ID.fullmatch(value):
-            return str(value, "ascii")
-    return uuid.uuid4().hex
-
-
-def _without_traceback(send: Send) -> Send:
-    """A start that we refuse says why in one clear line; a fault keeps its traceback."""
-
-    async def send_lifespan(message: Message) -> None:
-        text = message.get("message", "")
-        last_line = (text.strip().splitlines() or [""])[-1]
-        kind, _, reason = last_line.partition(": ")
-        if kind.startswith("app.errors."):
-            message = {**message, "message": reason}
-        await send(message)
-
-    return send_lifespan

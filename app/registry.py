@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from app.batcher import Batcher
 from app.card import Card
 from app.classifier import Classifier
 from app.errors import ModelRefused, NotReady, UnknownModel
+from app.metrics import Metrics
 from app.settings import Settings
 
 logger = logging.getLogger("convolu")
@@ -33,8 +35,9 @@ class Model:
 class Registry:
     """The models in service and the files that were refused."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, metrics: Metrics) -> None:
         self._settings = settings
+        self._metrics = metrics
         self._models: dict[str, Model] = {}
         self.refused: dict[str, str] = {}  # file name → reason
         self.loaded = False
@@ -95,5 +98,10 @@ class Registry:
     def _open(self, path: Path) -> Model:
         beside = path.with_suffix(".json")
         classifier = Classifier(path.read_bytes(), beside.read_bytes() if beside.exists() else None)
-        batcher = Batcher(classifier, self._settings.max_batch_size, self._settings.max_queue_size)
+        batcher = Batcher(
+            classifier,
+            self._settings.max_batch_size,
+            self._settings.max_queue_size,
+            on_batch=partial(self._metrics.count_batch, path.stem),
+        )
         return Model(path.stem, classifier.version, classifier.proven, classifier.card, batcher)

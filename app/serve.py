@@ -11,11 +11,13 @@ import signal
 import socket
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import uvicorn
 from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
+from app import metrics
 from app.settings import Settings
 
 GRACE_SECONDS = 15  # for requests under way when the service is told to stop
@@ -34,6 +36,7 @@ def serve(settings: Settings) -> None:
         workers=workers,
         lifespan="on",
         server_header=False,
+        proxy_headers=False,  # nothing here asks who called
         log_level="warning",
         access_log=False,
         timeout_graceful_shutdown=GRACE_SECONDS,
@@ -47,8 +50,12 @@ def serve(settings: Settings) -> None:
         server.run()
         failed = not server.started
     else:
-        supervisor = _Supervisor(config, [_SocketToCome(settings.host, port)])  # type: ignore[list-item]
-        supervisor.run()
+        # In memory where there is such a place; a read-only container has no other.
+        memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+        with TemporaryDirectory(prefix="convolu-metrics-", dir=memory) as folder:
+            os.environ[metrics.FOLDER_VARIABLE] = folder
+            supervisor = _Supervisor(config, [_SocketToCome(settings.host, port)])  # type: ignore[list-item]
+            supervisor.run()
         failed = any(process.exitcode == STARTUP_FAILURE for process in supervisor.processes)
     if failed:
         sys.exit(STARTUP_FAILURE)

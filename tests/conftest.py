@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -11,6 +12,7 @@ import hypothesis
 import numpy as np
 import onnx
 import pytest
+from httpx2 import Response
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
@@ -105,10 +107,41 @@ def _model(
     return bytes(model.SerializeToString())
 
 
+def faulty_model() -> bytes:
+    """A model with a fault that no check at load can find: it cannot run on a bright picture."""
+    table = numpy_helper.from_array(np.full((100, 3), 1 / 3, np.float32), "table")
+    nodes = [
+        helper.make_node("Cast", ["image"], ["float"], to=TensorProto.FLOAT),
+        helper.make_node("ReduceMax", ["float", "axes"], ["brightest"], keepdims=0),
+        helper.make_node("Cast", ["brightest"], ["row"], to=TensorProto.INT64),
+        helper.make_node("Gather", ["table", "row"], ["probabilities"]),  # row 255 of 100
+    ]
+    return _model(
+        nodes,
+        ("image", TensorProto.UINT8, ["N", 4, 4, 3]),
+        ("probabilities", TensorProto.FLOAT, ["N", 3]),
+        [table, numpy_helper.from_array(np.array([1, 2, 3]), "axes")],
+        colour_card(),
+    )
+
+
 def colour_card(proof: Proof | None = None, **changes: object) -> Card:
     """The card of `colour_model`."""
     facts = {"name": "colours", "labels": COLOURS, "preprocess": Preprocess(4, 4), "proof": proof}
     return Card.model_validate(facts | changes)
+
+
+def check_problem(response: Response, status: int) -> None:
+    """The one shape of errors, RFC 9457."""
+    assert response.status_code == status
+    assert response.headers["content-type"] == "application/problem+json"
+    body = response.json()
+    assert list(body) == ["type", "title", "status", "detail", "code", "request_id"]
+    assert body["status"] == status
+    assert body["request_id"] == response.headers["x-request-id"]
+    assert re.fullmatch("[a-z0-9_]+", body["code"])
+    assert body["detail"].endswith(".")
+    assert len(response.content) <= 1024
 
 
 @pytest.fixture

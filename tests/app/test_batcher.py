@@ -7,12 +7,13 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from PIL import Image
 
 from app.batcher import Batcher
 from app.classifier import Classifier
 from app.errors import ConvoluError, NotReady, Overloaded, UnsupportedImage
 from app.preprocess import Pixels
-from tests.conftest import BLUE, GREEN, RED, colour_model
+from tests.conftest import BLUE, GREEN, RED, colour_model, encode
 
 
 class Gate(Classifier):
@@ -56,7 +57,7 @@ def test_each_request_gets_its_own_answer_in_order() -> None:
     async def ask() -> list[str]:
         batcher = Batcher(Classifier(colour_model()), max_batch_size=4, max_queue_size=100)
         images = [RED, GREEN, BLUE] * 20
-        answers = await asyncio.gather(*batcher.submit(images))
+        answers = await batcher.submit(images)
         batcher.close()
         return [colour_of(answer) for answer in answers]
 
@@ -70,9 +71,9 @@ def test_a_broken_image_spoils_only_itself_in_the_middle_of_a_batch(gate: Gate) 
         await asyncio.to_thread(gate.waiting.wait, 10)
         later = batcher.submit([GREEN, b"no image", BLUE])
         gate.open.set()
-        answers = await asyncio.gather(*first, *later)
+        answers: list[object] = [*await first, *await later]
         batcher.close()
-        return list(answers)
+        return answers
 
     red, green, broken, blue = asyncio.run(ask())
     assert [colour_of(red), colour_of(green), colour_of(blue)] == ["red", "green", "blue"]
@@ -85,9 +86,9 @@ def test_what_waits_while_one_batch_runs_becomes_the_next_up_to_the_limit(gate: 
         batcher = Batcher(gate, max_batch_size=4, max_queue_size=100)
         first = batcher.submit([RED])
         await asyncio.to_thread(gate.waiting.wait, 10)
-        rest = [future for _ in range(6) for future in batcher.submit([RED])]
+        rest = [batcher.submit([RED]) for _ in range(6)]
         gate.open.set()
-        await asyncio.gather(*first, *rest)
+        await asyncio.gather(first, *rest)
         batcher.close()
 
     asyncio.run(ask())
@@ -97,14 +98,14 @@ def test_what_waits_while_one_batch_runs_becomes_the_next_up_to_the_limit(gate: 
 def test_a_full_queue_refuses_at_once_and_serves_what_it_took(gate: Gate) -> None:
     async def ask() -> None:
         batcher = Batcher(gate, max_batch_size=1, max_queue_size=2)
-        taken = batcher.submit([RED])
+        taken = [batcher.submit([RED])]
         await asyncio.to_thread(gate.waiting.wait, 10)
-        taken += batcher.submit([RED]) + batcher.submit([RED])
+        taken += [batcher.submit([RED]), batcher.submit([RED])]
         with pytest.raises(Overloaded, match="2 images are waiting"):
             batcher.submit([RED])
         gate.open.set()
-        assert [colour_of(answer) for answer in await asyncio.gather(*taken)] == ["red"] * 3
-        assert [colour_of(answer) for answer in await asyncio.gather(*batcher.submit([RED]))]
+        assert [colour_of(answer) for (answer,) in await asyncio.gather(*taken)] == ["red"] * 3
+        assert len(await batcher.submit([RED])) == 1
         batcher.close()
 
     asyncio.run(ask())
@@ -113,7 +114,7 @@ def test_a_full_queue_refuses_at_once_and_serves_what_it_took(gate: Gate) -> Non
 def test_a_request_larger_than_the_queue_is_served_when_nothing_waits() -> None:
     async def ask() -> int:
         batcher = Batcher(Classifier(colour_model()), max_batch_size=4, max_queue_size=2)
-        answers = await asyncio.gather(*batcher.submit([RED] * 9))
+        answers = await batcher.submit([RED] * 9)
         batcher.close()
         return len(answers)
 
@@ -125,12 +126,12 @@ def test_a_client_that_left_before_its_turn_is_not_computed(gate: Gate) -> None:
         batcher = Batcher(gate, max_batch_size=1, max_queue_size=10)
         first = batcher.submit([RED])
         await asyncio.to_thread(gate.waiting.wait, 10)
-        (gone,) = batcher.submit([GREEN])
-        (stays,) = batcher.submit([BLUE])
+        gone = batcher.submit([GREEN])
+        stays = batcher.submit([BLUE])
         gone.cancel()
         gate.open.set()
-        await asyncio.gather(*first)
-        assert colour_of(await stays) == "blue"
+        await first
+        assert [colour_of(answer) for answer in await stays] == ["blue"]
         batcher.close()
 
     asyncio.run(ask())
@@ -140,10 +141,14 @@ def test_a_client_that_left_before_its_turn_is_not_computed(gate: Gate) -> None:
 def test_a_fault_of_ours_is_an_answer_too_and_the_thread_lives_on() -> None:
     async def ask() -> list[object]:
         batcher = Batcher(Faulty(colour_model()), max_batch_size=4, max_queue_size=10)
-        answers = await asyncio.gather(*batcher.submit([RED, b"fault"]), *batcher.submit([BLUE]))
-        answers += await asyncio.gather(*batcher.submit([GREEN]))
+        together = batcher.submit([RED, b"fault"]), batcher.submit([BLUE])
+        answers: list[object] = [
+            *await together[0],
+            *await together[1],
+            *await batcher.submit([GREEN]),
+        ]
         batcher.close()
-        return list(answers)
+        return answers
 
     red, fault, blue, green = asyncio.run(ask())
     assert [colour_of(red), colour_of(blue), colour_of(green)] == ["red", "blue", "green"]
@@ -160,7 +165,7 @@ def test_closing_answers_what_waits_then_takes_no_more(gate: Gate) -> None:
         await asyncio.to_thread(gate.waiting.wait, 10)
         gate.open.set()
         await asyncio.to_thread(batcher.close)
-        answers = [colour_of(answer) for answer in await asyncio.gather(*waiting)]
+        answers = [colour_of(answer) for answer in await waiting]
         assert answers == ["red", "green", "blue"]
         with pytest.raises(NotReady):
             batcher.submit([RED])
@@ -172,3 +177,71 @@ def test_closing_ends_the_thread() -> None:
     before = threading.active_count()
     Batcher(Classifier(colour_model()), max_batch_size=1, max_queue_size=1).close()
     assert threading.active_count() == before
+
+
+def test_the_event_loop_is_free_while_a_large_image_is_decoded() -> None:
+    """Decoding and inference happen off the loop: its own clock goes on while they run."""
+    large = encode(Image.effect_noise((2000, 2000), 64), "PNG", compress_level=1)
+
+    async def ticks_while_decoding() -> int:
+        batcher = Batcher(Classifier(colour_model()), max_batch_size=1, max_queue_size=1)
+        answered = batcher.submit([large])
+        ticks = 0
+        while not answered.done():
+            await asyncio.sleep(0)
+            ticks += 1
+        batcher.close()
+        return ticks
+
+    assert asyncio.run(ticks_while_decoding()) > 100
+
+
+@pytest.mark.parametrize(("seconds", "batch_sizes"), [(0.0, [1, 1, 1, 1]), (60.0, [4])])
+def test_a_batch_that_took_long_to_decode_runs_before_it_is_full(
+    gate: Gate, monkeypatch: pytest.MonkeyPatch, seconds: float, batch_sizes: list[int]
+) -> None:
+    """The first of many large pictures does not wait until the last of them is decoded."""
+    monkeypatch.setattr("app.batcher.MAX_DECODE_SECONDS", seconds)
+
+    async def ask() -> None:
+        batcher = Batcher(gate, max_batch_size=16, max_queue_size=16)
+        gate.open.set()
+        await batcher.submit([RED] * 4)
+        batcher.close()
+
+    asyncio.run(ask())
+    assert gate.batch_sizes == batch_sizes
+
+
+def test_what_each_image_has_waited_is_told_batch_by_batch(gate: Gate) -> None:
+    told: list[list[float]] = []
+
+    async def ask() -> None:
+        batcher = Batcher(gate, max_batch_size=2, max_queue_size=100, on_batch=told.append)
+        first = batcher.submit([RED])
+        await asyncio.to_thread(gate.waiting.wait, 10)
+        rest = batcher.submit([RED, RED, RED])
+        await asyncio.sleep(0.05)
+        gate.open.set()
+        await asyncio.gather(first, rest)
+        batcher.close()
+
+    asyncio.run(ask())
+    assert [len(waited) for waited in told] == [1, 2, 1]
+    assert min(told[1] + told[2]) >= 0.05
+
+
+def test_a_fault_of_whoever_counts_is_logged_and_costs_no_answer(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def full_disk(_: list[float]) -> None:
+        raise OSError("no space left")
+
+    async def ask() -> list[object]:
+        batcher = Batcher(Classifier(colour_model()), 1, 10, on_batch=full_disk)
+        answers: list[object] = [*await batcher.submit([RED]), *await batcher.submit([BLUE])]
+        batcher.close()
+        return answers
+
+    assert [colour_of(answer) for answer in asyncio.run(ask())] == ["red", "blue"]
+    assert caplog.text.count("a batch could not be counted") == 2

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from app.errors import ModelRefused, NotReady, UnknownModel
+from app.metrics import Metrics
 from app.registry import Registry
 from app.settings import Settings
 from tests.conftest import colour_model, foreign_model
@@ -14,7 +15,7 @@ from tests.conftest import colour_model, foreign_model
 
 @contextmanager
 def loaded(folder: Path, default_model: str | None = None) -> Iterator[Registry]:
-    registry = Registry(Settings(models=folder, default_model=default_model))
+    registry = Registry(Settings(models=folder, default_model=default_model), Metrics())
     registry.load()
     try:
         yield registry

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import asyncio
 import base64
 import json
 import threading
@@ -225,30 +224,6 @@ def test_many_requests_at_once_get_what_they_get_alone(make_client: MakeClient) 
             assert content == expected.content
         else:
             assert json.loads(content)["code"] == expected.json()["code"]
-
-
-def test_the_event_loop_is_free_while_a_large_image_is_decoded(make_client: MakeClient) -> None:
-    """Decoding and inference happen off the loop: its own clock goes on while they run."""
-    from PIL import Image
-    from starlette.applications import Starlette
-
-    from tests.conftest import encode
-
-    client = make_client()
-    app = client.app
-    assert isinstance(app, Starlette)
-    batcher = app.state.registry.get(None).batcher
-    large = encode(Image.effect_noise((2000, 2000), 64), "PNG", compress_level=1)
-
-    async def ticks_while_decoding() -> int:
-        (answer,) = batcher.submit([large])
-        ticks = 0
-        while not answer.done():
-            await asyncio.sleep(0)
-            ticks += 1
-        return ticks
-
-    assert asyncio.run(ticks_while_decoding()) > 100
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,133 @@
+"""What every request passes first and last: its id, its errors, its line in the log, its count.
+
+One ASGI callable around everything but CORS, which is outside so that a page on another origin can
+read errors too. Knows nothing of images or models beyond the names that a route leaves in the
+request's state.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import secrets
+import time
+from contextlib import suppress
+from datetime import UTC, datetime
+
+import orjson
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.metrics import Metrics
+from app.problems import problem_response, to_error
+
+logger = logging.getLogger("convolu")
+
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+_STDOUT = 1
+_CLIENT_LEFT = 499  # nginx' number for it; it is only counted, nobody is there to read it
+
+
+class Edge:
+    """Gives each request an id, answers what nobody else caught, logs and counts the outcome.
+
+    A client may bring its own X-Request-ID; every response carries one.
+    """
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self.app = app
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, _without_traceback(send))
+            return
+        began = time.perf_counter()
+        id_header, body_bytes = _id_and_length(scope)
+        request_id = id_header.decode()
+        state = scope.setdefault("state", {})
+        state["request_id"] = request_id
+        status = 0
+
+        async def send_with_id(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [
+                    *message.get("headers", ()),
+                    (b"x-request-id", id_header),
+                    (b"x-content-type-options", b"nosniff"),
+                ]
+            await send(message)
+
+        try:
+            await self.app(scope, receive, send_with_id)
+        except ClientDisconnect:
+            status = status or _CLIENT_LEFT
+        except Exception as exc:
+            if to_error(exc).status == 500:
+                logger.exception("request %s failed", request_id)
+            if not status:
+                await problem_response(exc, request_id)(scope, receive, send_with_id)
+            elif status != 500:  # else FastAPI has answered it, and raises it again to be logged
+                raise
+        finally:
+            seconds = time.perf_counter() - began
+            route, model = _route(scope), state.get("model", "")
+            self._metrics.count_request(route, model, status, seconds)
+            _log(request_id, scope["method"], route, model, status, seconds, body_bytes)
+
+
+def _log(
+    request_id: str,
+    method: str,
+    route: str,
+    model: str,
+    status: int,
+    seconds: float,
+    body_bytes: int | None,
+) -> None:
+    """One line of JSON in one write: lines of several workers never mix, none waits in a buffer."""
+    line = {
+        "time": datetime.now(UTC),
+        "request_id": request_id,
+        "method": method,
+        "route": route,
+        "model": model,
+        "status": status,
+        "ms": round(seconds * 1000, 2),
+        "bytes": body_bytes,
+    }
+    with suppress(OSError):  # nobody reads it any more: no reason not to answer
+        os.write(_STDOUT, orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE | orjson.OPT_UTC_Z))
+
+
+def _id_and_length(scope: Scope) -> tuple[bytes, int | None]:
+    """The request's id, its own if it has a sound one, and the length that it announces."""
+    request_id, length = b"", None
+    for name, value in scope["headers"]:
+        if name == b"x-request-id" and _REQUEST_ID.fullmatch(value):
+            request_id = value
+        elif name == b"content-length" and value.isdigit():
+            length = int(value[:19])  # more digits are too many bytes whatever they say
+    return request_id or secrets.token_hex(16).encode(), length
+
+
+def _route(scope: Scope) -> str:
+    """The route's pattern, never the path: a closed set."""
+    return str(getattr(scope.get("route"), "path", "other"))
+
+
+def _without_traceback(send: Send) -> Send:
+    """A start that we refuse says why in one clear line; a fault keeps its traceback."""
+
+    async def send_lifespan(message: Message) -> None:
+        text = message.get("message", "")
+        last_line = (text.strip().splitlines() or [""])[-1]
+        kind, _, reason = last_line.partition(": ")
+        if kind.startswith("app.errors."):
+            message = {**message, "message": reason}
+        await send(message)
+
+    return send_lifespan
