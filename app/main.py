@@ -5,6 +5,7 @@ uvicorn app.main:create_app --factory
 
 from __future__ import annotations
 
+import gc
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -36,7 +37,11 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         registry.load()
+        # A full collection stops a worker for 33 ms; what is frozen it does not look at again.
+        gc.collect()
+        gc.freeze()
         yield
+        gc.unfreeze()
         registry.close()
 
     api = FastAPI(

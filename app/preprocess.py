@@ -160,7 +160,8 @@ def colour(image: Image.Image, preprocess: Preprocess) -> Image.Image:
     if image.has_transparency_data:
         paper = Image.new("RGBA", image.size, (*preprocess.background, 255))
         image = Image.alpha_composite(paper, image.convert("RGBA"))
-    return image.convert("L" if preprocess.channels == 1 else "RGB")
+    mode = "L" if preprocess.channels == 1 else "RGB"
+    return image if image.mode == mode else image.convert(mode)
 
 
 def resize(image: Image.Image, preprocess: Preprocess) -> Image.Image:

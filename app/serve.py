@@ -18,6 +18,7 @@ from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
 from app import metrics
+from app.one_write import OneWriteProtocol
 from app.settings import Settings
 
 GRACE_SECONDS = 15  # for requests under way when the service is told to stop
@@ -34,6 +35,8 @@ def serve(settings: Settings) -> None:
         host=settings.host,
         port=port,
         workers=workers,
+        http=OneWriteProtocol,
+        ws="none",
         lifespan="on",
         server_header=False,
         proxy_headers=False,  # nothing here asks who called

@@ -28,6 +28,7 @@ ORDER = [
     "app.schemas",
     "app.routes",
     "app.main",
+    "app.one_write",
     "app.serve",
     "app.__main__",
     "app.healthcheck",
