@@ -53,7 +53,8 @@ class _Waiting:
 class Batcher:
     """A bounded queue in front of one classifier, and the thread that empties it.
 
-    `on_batch` is told, on that thread, how many seconds each image of a batch has waited.
+    `on_batch` is told of each batch, on that thread: how many images, and how many seconds the
+    first of them has waited.
     """
 
     def __init__(
@@ -61,7 +62,7 @@ class Batcher:
         classifier: Classifier,
         max_batch_size: int,
         max_queue_size: int,
-        on_batch: Callable[[list[float]], None] = lambda _: None,
+        on_batch: Callable[[int, float], None] = lambda _images, _seconds: None,
     ) -> None:
         self.classifier = classifier
         self._max_batch_size = max_batch_size
@@ -121,24 +122,22 @@ class Batcher:
         """Decode what waits, until that has taken long enough or the batch is full; then run it."""
         batch: list[_Waiting] = []
         prepared: list[Pixels | ConvoluError] = []
-        waited: list[float] = []
         began = now = time.perf_counter()
         while self._queue and len(batch) < self._max_batch_size:
             waiting = self._queue.popleft()
             if not waiting.request.answered.cancelled():  # else its client has left
                 batch.append(waiting)
-                waited.append(now - waiting.since)
                 prepared.append(self._pixels_or_error(waiting.data))
                 now = time.perf_counter()
                 if now - began >= MAX_DECODE_SECONDS:
                     break
         if batch:
-            self._tell(waited)
+            self._tell(len(batch), began - batch[0].since)
             _hand_back(batch, self._answers(prepared))
 
-    def _tell(self, waited: list[float]) -> None:
+    def _tell(self, images: int, waited_seconds: float) -> None:
         try:
-            self._on_batch(waited)
+            self._on_batch(images, waited_seconds)
         except Exception:  # it only watches: no image and not this thread may depend on it
             logger.exception("a batch could not be counted")
 

@@ -8,24 +8,20 @@ request's state.
 from __future__ import annotations
 
 import logging
-import os
 import re
 import secrets
 import time
-from contextlib import suppress
-from datetime import UTC, datetime
 
-import orjson
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.metrics import Metrics
 from app.problems import problem_response, to_error
+from app.request_log import RequestLog
 
 logger = logging.getLogger("convolu")
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
-_STDOUT = 1
 _CLIENT_LEFT = 499  # nginx' number for it; it is only counted, nobody is there to read it
 
 
@@ -35,9 +31,10 @@ class Edge:
     A client may bring its own X-Request-ID; every response carries one.
     """
 
-    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics, log: RequestLog) -> None:
         self.app = app
         self._metrics = metrics
+        self._log = log
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -76,31 +73,7 @@ class Edge:
             seconds = time.perf_counter() - began
             route, model = _route(scope), state.get("model", "")
             self._metrics.count_request(route, model, status, seconds)
-            _log(request_id, scope["method"], route, model, status, seconds, body_bytes)
-
-
-def _log(
-    request_id: str,
-    method: str,
-    route: str,
-    model: str,
-    status: int,
-    seconds: float,
-    body_bytes: int | None,
-) -> None:
-    """One line of JSON in one write: lines of several workers never mix, none waits in a buffer."""
-    line = {
-        "time": datetime.now(UTC),
-        "request_id": request_id,
-        "method": method,
-        "route": route,
-        "model": model,
-        "status": status,
-        "ms": round(seconds * 1000, 2),
-        "bytes": body_bytes,
-    }
-    with suppress(OSError):  # nobody reads it any more: no reason not to answer
-        os.write(_STDOUT, orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE | orjson.OPT_UTC_Z))
+            self._log.add(request_id, scope["method"], route, model, status, seconds, body_bytes)
 
 
 def _id_and_length(scope: Scope) -> tuple[bytes, int | None]:

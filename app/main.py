@@ -19,6 +19,7 @@ from app.edge import Edge
 from app.metrics import Metrics
 from app.problems import handle_framework_errors
 from app.registry import Registry
+from app.request_log import RequestLog
 from app.routes import health, metrics, models, pages, predict
 from app.settings import Settings
 
@@ -71,7 +72,7 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
         else:
             await api(scope, receive, send)
 
-    app: ASGIApp = Edge(dispatch, counts)
+    app: ASGIApp = Edge(dispatch, counts, RequestLog())
     if settings.cors_origins:
         app = CORSMiddleware(
             app,

@@ -16,6 +16,7 @@ import tempfile
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.load import HOST, Post, drive, free_port, running
@@ -53,7 +54,10 @@ def main() -> None:
         "healthz": Post("/healthz", {}, b""),
     }
     methods = {"digit": "POST", "healthz": "GET"}
-    photo = CONVOLU.post(WORKS["photo-12mp"].picture.read_bytes())
+    photo = replace(
+        CONVOLU.post(WORKS["photo-12mp"].picture.read_bytes()),
+        path=f"/predict?model={WORKS['photo-12mp'].network}",
+    )
     rows = []
     print(f"{'stream':9} {'beside':9} {'p50 ms':>8} {'p99 ms':>8} {'max ms':>8}")
     with tempfile.TemporaryDirectory() as folder, Path(folder, "log").open("wb") as log:

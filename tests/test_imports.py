@@ -24,6 +24,7 @@ ORDER = [
     "app.multipart",
     "app.uploads",
     "app.problems",
+    "app.request_log",
     "app.edge",
     "app.schemas",
     "app.routes",

@@ -28,13 +28,14 @@ def test_requests_are_counted_by_route_model_and_status(client: TestClient) -> N
     assert 0 < counts[seconds % "sum"] < 60
 
 
-def test_images_are_counted_where_they_wait_and_run(client: TestClient) -> None:
+def test_batches_are_counted_with_their_images_and_their_wait(client: TestClient) -> None:
     files = [("file", (f"{number}.png", RED)) for number in range(5)]
     assert client.post("/predict", files=files).status_code == 200
     counts = counted(client)
-    assert counts['convolu_queue_duration_seconds_count{model="colours"}'] == 5
     assert counts['convolu_batch_size_images_sum{model="colours"}'] == 5
-    assert counts['convolu_batch_size_images_bucket{le="2.0",model="colours"}'] == 0
+    assert counts['convolu_batch_size_images_count{model="colours"}'] == 1
+    assert counts['convolu_batch_size_images_bucket{le="4.0",model="colours"}'] == 0
+    assert counts['convolu_queue_duration_seconds_count{model="colours"}'] == 1
 
 
 def test_paths_that_do_not_exist_add_one_label_value_not_one_each(client: TestClient) -> None:
