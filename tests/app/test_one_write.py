@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import socket
 from collections.abc import Iterator
@@ -9,7 +10,12 @@ from importlib.resources import files
 from pathlib import Path
 
 import pytest
+import uvicorn
+from starlette.responses import PlainTextResponse
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.server import ServerState
 
+from app.one_write import OneWriteProtocol
 from benchmarks.load import Post, form, free_port, running
 from benchmarks.servers import convolu
 from tests.conftest import RED, colour_model
@@ -44,13 +50,52 @@ def received(connection: socket.socket, size: int = 1 << 22) -> bytes:
     return b"".join(pieces)
 
 
-def test_head_and_body_of_an_answer_come_in_one_piece(port: int) -> None:
-    with socket.create_connection(("127.0.0.1", port), 30) as connection:
-        for _ in range(20):
-            connection.sendall(request("/predict", RED))
-            piece = connection.recv(1 << 16)
-            assert piece.startswith(b"HTTP/1.1 200 OK\r\n")
-            assert piece.endswith(b"}]}")
+class Writes(asyncio.Transport):
+    """Stands for a socket and keeps what is written, write by write."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.writes: list[bytes] = []
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self.writes.append(bytes(data))
+
+    def close(self) -> None:
+        pass
+
+    def is_closing(self) -> bool:
+        return False
+
+    def pause_reading(self) -> None:
+        pass
+
+    def resume_reading(self) -> None:
+        pass
+
+    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
+        raise AssertionError("nothing here speaks another protocol")
+
+
+@pytest.mark.parametrize(("protocol", "writes"), [(OneWriteProtocol, 1), (HttpToolsProtocol, 2)])
+def test_head_and_body_of_an_answer_are_one_write_where_uvicorn_makes_two(
+    protocol: type[HttpToolsProtocol], writes: int
+) -> None:
+    async def answer() -> list[bytes]:
+        config = uvicorn.Config(PlainTextResponse("seven"), lifespan="off", http=protocol)
+        config.load()
+        transport = Writes()
+        connection = protocol(config, ServerState(), {})
+        connection.connection_made(transport)
+        connection.data_received(request("/"))
+        while b"seven" not in b"".join(transport.writes):
+            await asyncio.sleep(0)
+        connection.connection_lost(None)
+        return transport.writes
+
+    sent = asyncio.run(asyncio.wait_for(answer(), 30))
+    assert len(sent) == writes
+    assert sent[0].startswith(b"HTTP/1.1 200 OK\r\n")
+    assert sent[-1].endswith(b"seven")
 
 
 def test_requests_that_were_sent_together_are_answered_in_order(port: int) -> None:
