@@ -24,8 +24,17 @@ models: .venv/test
 	.venv/bin/python -m training build mnist-1conv mnist-2conv $(if $(DATA),--data $(DATA))
 	.venv/bin/python -m training readme
 
-bench: .venv/serve
+# Half an hour on two cores. Rivals live in environments of their own; wrk drives them all.
+bench: .venv/test .venv-peers/tutorial/installed .venv-peers/litserve/installed .venv-peers/triton/installed
+	@command -v wrk > /dev/null || { echo "The servers are driven with wrk: apt-get install wrk"; exit 1; }
 	.venv/bin/python -m benchmarks.stages
+	.venv/bin/python -m benchmarks.service
+
+.venv-peers/%/installed: benchmarks/peers/%.txt
+	@echo "Installing a rival into $(@D) …"
+	@$(PYTHON) -m venv $(@D)
+	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
 
 # Each environment file is a promise that what it names is installed.
 .venv/serve: requirements/serve.txt | .venv
@@ -49,9 +58,12 @@ lock:
 	  --extra train --extra test --extra bench --output-file requirements/test.txt pyproject.toml
 	.venv-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url \
 	  --constraint requirements/test.txt --output-file requirements/serve.txt pyproject.toml
+	for peer in tutorial litserve triton; do \
+	  .venv-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url \
+	    --output-file benchmarks/peers/$$peer.txt benchmarks/peers/$$peer.in || exit 1; done
 	rm -r .venv-lock
 
 clean:
-	rm -rf .venv build *.egg-info
+	rm -rf .venv .venv-peers build *.egg-info
 
 .PHONY: serve test check models bench lock clean

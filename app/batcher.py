@@ -27,11 +27,6 @@ logger = logging.getLogger("convolu")
 
 Answer = NDArray[np.float32] | ConvoluError  # one row of probabilities, or what was wrong
 
-# A batch starts to run when decoding it has taken this long, full or not: while images are large
-# the run is a trifle beside decoding them, and the first should not wait for the sixteenth.
-# 16 connections with photos of 12 megapixels: see benchmarks/README.md.
-MAX_DECODE_SECONDS = 0.01
-
 
 @dataclass(slots=True, eq=False)
 class _Request:
@@ -119,18 +114,15 @@ class Batcher:
                 self._answer_batch()
 
     def _answer_batch(self) -> None:
-        """Decode what waits, until that has taken long enough or the batch is full; then run it."""
+        """Decode what waits, up to a full batch, and run it."""
         batch: list[_Waiting] = []
         prepared: list[Pixels | ConvoluError] = []
-        began = now = time.perf_counter()
+        began = time.perf_counter()
         while self._queue and len(batch) < self._max_batch_size:
             waiting = self._queue.popleft()
             if not waiting.request.answered.cancelled():  # else its client has left
                 batch.append(waiting)
                 prepared.append(self._pixels_or_error(waiting.data))
-                now = time.perf_counter()
-                if now - began >= MAX_DECODE_SECONDS:
-                    break
         if batch:
             self._tell(len(batch), began - batch[0].since)
             _hand_back(batch, self._answers(prepared))

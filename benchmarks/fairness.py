@@ -50,12 +50,12 @@ def stream(port: int, method: str, post: Post, per_second: int, seconds: float) 
 def main() -> None:
     """Measure alone, then beside the photos."""
     posts = {
-        "digit": CONVOLU.post(WORKS["digit"].picture.read_bytes()),
+        "digit": CONVOLU.post(WORKS["digit"]),
         "healthz": Post("/healthz", {}, b""),
     }
     methods = {"digit": "POST", "healthz": "GET"}
     photo = replace(
-        CONVOLU.post(WORKS["photo-12mp"].picture.read_bytes()),
+        CONVOLU.post(WORKS["photo-12mp"]),
         path=f"/predict?model={WORKS['photo-12mp'].network}",
     )
     rows = []

@@ -1,6 +1,6 @@
 """Convolu and its rivals: how each is started, and what a request to each looks like.
 
-Rivals run in environments of their own, `.venv-peers/NAME`, made from `peers/FILE.txt`; their code
+Rivals run in environments of their own, `.venv-peers/NAME`, made from `peers/NAME.txt`; their code
 is in `peers/`. Data for a loop; starts nothing itself. Knows nothing of what is measured.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from benchmarks.load import Post, form
@@ -29,13 +29,19 @@ class Work:
     side: int  # pixels
     mode: str  # Pillow's: L or RGB
     picture: Path
+    images: int = 1  # in one request; rivals take one as documented
+    seconds: int = 3  # of each run of wrk: time for the slowest to answer often
+    connections: tuple[int, ...] = (1, 16, 64)
 
 
+_DIGIT = Work("digit", "mnist-1conv", 28, "L", ROOT / "docs" / "images" / "seven.png")
 _WORKS = (
-    Work("digit", "mnist-1conv", 28, "L", ROOT / "docs" / "images" / "seven.png"),
+    _DIGIT,
     Work("photo", "cifar10-simple", 32, "RGB", PICTURES / "photo.jpg"),
-    Work("photo-12mp", "cifar10-simple", 32, "RGB", PICTURES / "photo-12mp.jpg"),
+    Work("photo-12mp", "cifar10-simple", 32, "RGB", PICTURES / "photo-12mp.jpg", seconds=6),
     Work("photo-224", "mobilenetv2", 224, "RGB", PICTURES / "photo.jpg"),
+    # From 64 connections 1,024 images would be more than may wait, and most be refused.
+    replace(_DIGIT, name="16 digits", images=16, connections=(1, 16)),
 )
 WORKS = {work.name: work for work in _WORKS}
 
@@ -47,7 +53,7 @@ class Server:
     name: str
     tuned: bool
     command: Callable[[Work, Path, int], list[str]]  # folder of write_networks, port
-    post: Callable[[bytes], Post]  # encoded picture → request
+    post: Callable[[Work], Post]
 
     @property
     def title(self) -> str:
@@ -71,12 +77,13 @@ def _bare(_work: Work, _networks: Path, port: int) -> list[str]:
     return [sys.executable, "-m", "benchmarks.bare", str(port)]
 
 
-def _form(data: bytes) -> Post:
-    return Post("/predict", *form(data))
+def _form(work: Work) -> Post:
+    return Post("/predict", *form(work.picture.read_bytes(), work.images))
 
 
-def _triton_request(data: bytes) -> Post:
+def _triton_request(work: Work) -> Post:
     """Header in JSON, picture and answer as they are: what Triton's own client sends."""
+    data = work.picture.read_bytes()
     image = {
         "name": "image",
         "datatype": "UINT8",
@@ -97,7 +104,7 @@ def _peer(
     environment: str,
     script: str,
     tuned: bool,
-    post: Callable[[bytes], Post] = _form,
+    post: Callable[[Work], Post] = _form,
     batch: dict[str, int] | None = None,
 ) -> Server:
     """A rival; `batch` holds, by work, the batches that make it faster when tuned."""

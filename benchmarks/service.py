@@ -1,6 +1,6 @@
 """Convolu beside the servers that people would pick instead: same cores, same weights.
 
-    python -m benchmarks.service [--rounds 3] [--seconds 4] [--works digit photo …]
+    python -m benchmarks.service [--rounds 3] [--works digit photo …]
 
 Servers take turns, so that a slow minute of the machine strikes all of them: in each round each is
 started, warmed, driven at 1, 16 and 64 connections, and ended. A run with a single failed request
@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import statistics
 import sys
 import tempfile
@@ -31,15 +32,14 @@ from benchmarks.networks import write_networks
 from benchmarks.servers import BARE, CONVOLU, SERVERS, WORKS, Server, Work
 from benchmarks.stages import microseconds
 
-CONNECTIONS = (1, 16, 64)
 WARM_UP_SECONDS = 2
 CORES = 2
 RUN = 16  # images in the run whose share is counted in the limit
 
 
-def measure(server: Server, work: Work, networks: Path, seconds: int) -> dict[str, float]:
+def measure(server: Server, work: Work, networks: Path) -> dict[str, float]:
     """One server, started, driven and ended: plain numbers under plain names."""
-    post = server.post(work.picture.read_bytes())
+    post = server.post(work)
     port = free_port()
     found: dict[str, float] = {}
     with (networks / "log").open("ab") as log:
@@ -48,8 +48,8 @@ def measure(server: Server, work: Work, networks: Path, seconds: int) -> dict[st
             found["ready_seconds"] = service.ready_seconds
             drive(port, post, 16, WARM_UP_SECONDS)
             megabytes = [session_megabytes(service.pid)]
-            for connections in CONNECTIONS:
-                load: Load = drive(port, post, connections, seconds)
+            for connections in work.connections:
+                load: Load = drive(port, post, connections, work.seconds)
                 megabytes.append(session_megabytes(service.pid))
                 found[f"rps_{connections}"] = load.requests_per_second
                 found[f"p50_ms_{connections}"] = load.p50_ms
@@ -65,8 +65,8 @@ def limit(work: Work, networks: Path, bare_rps: float) -> dict[str, float]:
     batch = np.stack([classifier.pixels_from(data)] * RUN)
     parts = {
         "uvicorn": CORES / bare_rps * 1e6,
-        "decode": microseconds(lambda: classifier.pixels_from(data)),
-        "run": microseconds(lambda: classifier.classify(batch)) / RUN,
+        "decode": microseconds(lambda: classifier.pixels_from(data)) * work.images,
+        "run": microseconds(lambda: classifier.classify(batch)) / RUN * work.images,
     }
     return parts | {"rps": CORES / sum(parts.values()) * 1e6}
 
@@ -94,8 +94,9 @@ def show(work: Work, rounds: dict[str, list[dict[str, float]]], limits: dict[str
         print(
             f"{name:20} {spread(column('rps_16')(runs)):>23} {middle['p50_ms_16']:7.2f} "
             f"{middle['p99_ms_16']:7.2f} {middle['rps_1']:7.0f} {middle['p50_ms_1']:7.2f} "
-            f"{middle['rps_64']:7.0f} {middle['megabytes']:6.0f} {middle['ready_seconds']:8.1f}"
-            f"  {'' if name == CONVOLU.title else spread(ratios, '.2f')}"
+            f"{middle.get('rps_64', math.nan):7.0f} {middle['megabytes']:6.0f} "
+            f"{middle['ready_seconds']:8.1f}  "
+            f"{'' if name == CONVOLU.title else spread(ratios, '.2f')}"
         )
     share = statistics.median(ours) / limits["rps"]
     parts = ", ".join(f"{name} {limits[name]:.0f} µs" for name in ("uvicorn", "decode", "run"))
@@ -106,23 +107,23 @@ def main() -> None:
     """Measure, round by round, work by work."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--seconds", type=int, default=4, help="of each run of wrk")
     parser.add_argument("--works", nargs="+", default=list(WORKS), choices=list(WORKS))
     parser.add_argument("--servers", nargs="+", default=[server.title for server in SERVERS])
     options = parser.parse_args()
-    servers = [server for server in SERVERS if server.title in options.servers] + [BARE]
+    chosen = [server for server in SERVERS if server.title in options.servers]
     results: dict[str, object] = {}
     with tempfile.TemporaryDirectory() as folder:
         networks = Path(folder)
         write_networks(networks)
         for name in options.works:
             work = WORKS[name]
+            servers = [*(chosen if work.images == 1 else [CONVOLU]), BARE]
             rounds: dict[str, list[dict[str, float]]] = {server.title: [] for server in servers}
             for number in range(options.rounds):
                 turn = number % len(servers)  # nobody is always first, or always behind the same
                 for server in servers[turn:] + servers[:turn]:
                     print(f"{name}, round {number + 1}: {server.title} …", file=sys.stderr)
-                    rounds[server.title].append(measure(server, work, networks, options.seconds))
+                    rounds[server.title].append(measure(server, work, networks))
             bare = rounds.pop(BARE.title)
             limits = limit(work, networks, statistics.median(run["rps_16"] for run in bare))
             show(work, rounds, limits)

@@ -88,7 +88,7 @@ def predictions(
     """The `top_k` most probable labels, most probable first; without `top_k`, all up to ten."""
     if top_k is None:
         top_k = len(labels) if len(labels) <= ALL_UP_TO else DEFAULT_TOP_K
-    order = np.argsort(-probabilities, kind="stable")[:top_k]
+    order = (-probabilities).argsort(kind="stable")[:top_k]
     return [{"label": labels[index], "probability": probabilities[index]} for index in order]
 
 

@@ -3,7 +3,7 @@
     PYTHON benchmarks/peers/fastapi_tutorial.py --model FILE --side 28 --mode L --port PORT
 
 `--tuned` adds what their manuals advise for speed. PYTHON is that of an environment with
-fastapi_tutorial.txt. Knows nothing of Convolu.
+tutorial.txt. Knows nothing of Convolu.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
     PYTHON benchmarks/peers/litserve_server.py --model FILE --side 28 --mode L --port PORT [--tuned]
 
-`--batch 16` gathers requests. PYTHON is that of an environment with litserve_server.txt. Knows
+`--batch 16` gathers requests. PYTHON is that of an environment with litserve.txt. Knows
 nothing of Convolu.
 """
 

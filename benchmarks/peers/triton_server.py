@@ -2,7 +2,7 @@
 
     PYTHON benchmarks/peers/triton_server.py --model FILE --side 28 --mode L --port PORT [--tuned]
 
-PYTHON is that of an environment with triton_server.txt, Linux on x86-64. Makes a model repository
+PYTHON is that of an environment with triton.txt, Linux on x86-64. Makes a model repository
 in a temporary folder and starts the server on it. Knows nothing of Convolu.
 """
 

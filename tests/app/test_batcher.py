@@ -196,23 +196,6 @@ def test_the_event_loop_is_free_while_a_large_image_is_decoded() -> None:
     assert asyncio.run(ticks_while_decoding()) > 100
 
 
-@pytest.mark.parametrize(("seconds", "batch_sizes"), [(0.0, [1, 1, 1, 1]), (60.0, [4])])
-def test_a_batch_that_took_long_to_decode_runs_before_it_is_full(
-    gate: Gate, monkeypatch: pytest.MonkeyPatch, seconds: float, batch_sizes: list[int]
-) -> None:
-    """The first of many large pictures does not wait until the last of them is decoded."""
-    monkeypatch.setattr("app.batcher.MAX_DECODE_SECONDS", seconds)
-
-    async def ask() -> None:
-        batcher = Batcher(gate, max_batch_size=16, max_queue_size=16)
-        gate.open.set()
-        await batcher.submit([RED] * 4)
-        batcher.close()
-
-    asyncio.run(ask())
-    assert gate.batch_sizes == batch_sizes
-
-
 def test_every_batch_is_told_with_its_size_and_the_wait_of_its_first(gate: Gate) -> None:
     told: list[tuple[int, float]] = []
 

@@ -4,11 +4,13 @@ import json
 from pathlib import Path
 
 import pytest
+from starlette.applications import Starlette
+from starlette.routing import Mount
 from starlette.testclient import TestClient
 
 from app.errors import ModelRefused
 from app.main import create_app
-from tests.conftest import RED, MakeClient
+from tests.conftest import RED, MakeClient, check_problem
 
 
 def test_the_factory_reads_its_settings_from_the_environment(
@@ -60,3 +62,18 @@ def test_a_page_of_an_allowed_origin_may_ask(make_client: MakeClient) -> None:
     assert preflight.status_code == 200
     assert preflight.headers["access-control-allow-origin"] == "http://localhost:5173"
     assert "access-control-allow-credentials" not in preflight.headers
+
+
+def test_below_another_apps_path_the_service_answers_the_same(client: TestClient) -> None:
+    """There the request takes the way through FastAPI's own layers, which also know the route."""
+    outer = TestClient(Starlette(routes=[Mount("/x", app=client.app)]))
+    direct, mounted = client.post("/predict", content=RED), outer.post("/x/predict", content=RED)
+    assert mounted.content == direct.content
+    assert mounted.headers["x-request-id"]
+    check_problem(outer.post("/x/predict", content=b"no image"), 415)
+    assert outer.get("/x/models").json() == client.get("/models").json()
+
+
+def test_what_predict_does_not_take_is_answered_by_fastapi(client: TestClient) -> None:
+    check_problem(client.get("/predict"), 405)
+    assert client.get("/predict").headers["allow"] == "POST"
