@@ -165,10 +165,32 @@ def test_the_default_model_reads_a_seven(container: Container) -> None:
     assert answer["model"] == "mnist-2conv"
 
 
-def test_it_says_that_it_is_ready_and_nothing_else(container: Container) -> None:
+def test_it_says_that_it_is_ready_and_then_one_line_per_request(container: Container) -> None:
     # A library that cannot write its cache, or wants to tell its maker of its use, would complain.
     said = container.engine.run("logs", container.id)
-    assert re.fullmatch(r"Convolu is ready: .*\n\n +curl .*\n\n", said)
+    banner = re.match(r"Convolu is ready: .*\n\n +curl .*\n\n", said)
+    assert banner
+    for line in said[banner.end() :].splitlines():
+        assert set(json.loads(line)) >= {"request_id", "route", "status", "ms"}
+
+
+def test_its_workers_count_together_although_nothing_is_writable(container: Container) -> None:
+    connection = container.connect()
+    for _ in range(20):
+        connection.request("GET", "/models")
+        connection.getresponse().read()
+    counts = []
+    for _ in range(4):
+        fresh = container.connect()  # another connection, and so perhaps another worker
+        fresh.request("GET", "/metrics")
+        text = fresh.getresponse().read().decode()
+        fresh.close()
+        found = re.search(r'requests_total{model="",route="/models",status="200"} (\d+)', text)
+        assert found
+        counts.append(int(found[1]))
+    connection.close()
+    assert min(counts) >= 20
+    assert len(set(counts)) == 1
 
 
 def test_none_of_its_processes_has_a_privilege(container: Container) -> None:
