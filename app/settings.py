@@ -37,7 +37,7 @@ class Settings(BaseSettings):
         10 * MIB, ge=1, description="Largest request body that is read; JSON may have 4/3 of it."
     )
     max_images_per_request: int = Field(64, ge=1, description="Most images in one request.")
-    max_batch_size: int = Field(32, ge=1, description="Most images in one run of a model.")
+    max_batch_size: int = Field(16, ge=1, description="Most images in one run of a model.")
     max_queue_size: int = Field(
         256, ge=1, description="Images that may wait per model and process; more get 503."
     )

@@ -1,31 +1,35 @@
-"""Where the time of one image goes: decode, prepare, run, respond; in process, one thread.
+"""Where the time of one image goes, in µs: from a form's bytes to an answer's, in one thread.
 
     python -m benchmarks.stages
 
-Medians of rounds after a warm-up. Prints a table, and one line of JSON at the end.
+Each stage alone in a loop, so with warm caches; medians of rounds after a warm-up. Prints a table,
+and one line of JSON at the end.
 """
 
 from __future__ import annotations
 
-import io
 import json
-import platform
 import statistics
+import tempfile
 import time
 from collections.abc import Callable
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 import orjson
-from PIL import Image
 
 from app.classifier import Classifier
-from app.preprocess import decode
+from app.digit import WORKING_SIDE, digit_pixels
+from app.multipart import parse_multipart
+from app.preprocess import colour, decode, orient, resize
 from app.routes.predict import predictions
+from benchmarks.load import form
+from benchmarks.machine import machine
+from benchmarks.networks import write_networks
+from benchmarks.servers import WORKS, Work
 
-ROUNDS = 200
-WARM_UP = 20
+ROUNDS = 100
+WARM_UP = 10
 BATCH = 16
 
 
@@ -40,56 +44,54 @@ def microseconds(work: Callable[[], object]) -> float:
     return statistics.median(times)
 
 
-def pictures() -> dict[str, bytes]:
-    """A 254-byte digit, and the same large on a page as PNG and as JPEG."""
-    small = Path("docs/images/seven.png").read_bytes()
-    page = Image.new("L", (400, 300), 255)
-    digit = Image.open(io.BytesIO(small)).resize((140, 140), Image.Resampling.BICUBIC)
-    page.paste(digit.point([255 - level for level in range(256)]), (180, 90))
-    files = {"28x28 PNG": small}
-    for name in ("PNG", "JPEG"):
-        file = io.BytesIO()
-        page.save(file, name)
-        files[f"400x300 {name}"] = file.getvalue()
-    return files
+def stages(work: Work, classifier: Classifier) -> dict[str, float]:
+    """The time of each stage; `resize` is all that happens between the image and its pixels."""
+    data = work.picture.read_bytes()
+    headers, body = form(data)
+    boundary = headers["Content-Type"].partition("boundary=")[2].encode()
+    wanted = classifier.card.preprocess
+    pixels = classifier.pixels_from(data)
+    one, many = pixels[None], np.stack([pixels] * BATCH)
+    probabilities = classifier.classify(one)[0]
+    side = WORKING_SIDE if wanted.layout == "digit" else wanted.height
+    image = decode(data, (side, side))
+
+    def shrink() -> object:
+        upright = colour(orient(image), wanted)
+        if wanted.layout == "digit":
+            return digit_pixels(np.asarray(upright), wanted.height, wanted.width)
+        return np.asarray(resize(upright, wanted))
+
+    def respond() -> bytes:
+        answer = {"predictions": predictions(classifier.card.labels, probabilities, None)}
+        return orjson.dumps(answer, option=orjson.OPT_SERIALIZE_NUMPY)
+
+    return {
+        "parse": microseconds(lambda: parse_multipart(body, boundary, 1)),
+        "decode": microseconds(lambda: decode(data, (side, side))),
+        "resize": microseconds(shrink),
+        "stack": microseconds(lambda: np.stack([pixels] * BATCH)) / BATCH,
+        f"run of {BATCH}": microseconds(lambda: classifier.classify(many)) / BATCH,
+        "run of 1": microseconds(lambda: classifier.classify(one)),
+        "respond": microseconds(respond),
+    }
 
 
 def main() -> None:
-    """Measure each model on each picture."""
-    rows = []
-    columns = ("decode", "to pixels", "run 1", f"run {BATCH}, each", "respond")
-    print(f"{'model':14} {'picture':13}" + "".join(f"{name:>14}" for name in columns) + "  (µs)")
-    for path in sorted(Path("models").glob("*.onnx")):
-        classifier = Classifier(path.read_bytes())
-        for picture, data in pictures().items():
-            pixels = classifier.pixels_from(data)
-            one, many = pixels[None], np.stack([pixels] * BATCH)
-            probabilities = classifier.classify(one)[0]
-
-            def respond(probabilities=probabilities, labels=classifier.card.labels) -> bytes:  # type: ignore[no-untyped-def]
-                body = {"model": "", "predictions": predictions(labels, probabilities, None)}
-                return orjson.dumps(body, option=orjson.OPT_SERIALIZE_NUMPY)
-
-            times = (
-                microseconds(lambda data=data: decode(data)),  # type: ignore[misc]
-                microseconds(lambda data=data, classifier=classifier: classifier.pixels_from(data)),  # type: ignore[misc]
-                microseconds(lambda one=one, classifier=classifier: classifier.classify(one)),  # type: ignore[misc]
-                microseconds(lambda many=many, classifier=classifier: classifier.classify(many))  # type: ignore[misc]
-                / BATCH,
-                microseconds(respond),
-            )
-            print(f"{path.stem:14} {picture:13}" + "".join(f"{value:14.1f}" for value in times))
-            rows.append(
-                {"model": path.stem, "picture": picture} | dict(zip(columns, times, strict=True))
-            )
-    made_on = {
-        "machine": platform.processor() or platform.machine(),
-        "python": platform.python_version(),
-        "onnxruntime": version("onnxruntime"),
-        "pillow": version("pillow"),
-        "rounds": ROUNDS,
-    }
-    print(json.dumps({"benchmark": "stages", "made_on": made_on, "microseconds": rows}))
+    """Measure each work of the service benchmark."""
+    rows: list[dict[str, object]] = []
+    with tempfile.TemporaryDirectory() as folder:
+        write_networks(Path(folder))
+        for work in WORKS.values():
+            if work.images > 1:
+                continue
+            classifier = Classifier((Path(folder) / f"{work.network}.onnx").read_bytes())
+            found = stages(work, classifier)
+            if not rows:
+                print(f"{'':12}" + "".join(f"{name:>11}" for name in found))
+            print(f"{work.name:12}" + "".join(f"{value:11.1f}" for value in found.values()))
+            rows.append({"work": work.name, **found})
+    print(json.dumps({"benchmark": "stages", "machine": machine(), "microseconds": rows}))
 
 
 if __name__ == "__main__":
