@@ -86,9 +86,14 @@ def test_a_log_that_nobody_reads_is_no_reason_not_to_answer() -> None:
     reader, writer = os.pipe()
     os.close(reader)
 
-    async def one_line() -> None:
+    async def one_line() -> list[object]:
+        faults: list[object] = []
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(lambda _, context: faults.append(context["exception"]))
         add(RequestLog(writer), 1)
         await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        return faults
 
-    asyncio.run(one_line())
+    assert asyncio.run(one_line()) == []
     os.close(writer)
