@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from app import __version__
 from app.errors import ConvoluError, ModelRefused
+from app.keys import new_key
 from app.metrics import Metrics
 from app.problems import problem
 from app.registry import Registry
@@ -108,6 +109,19 @@ def models(models: Models = None) -> None:
             f"{model.name:24} {model.version}  {proven:8}  {accuracy:>7}  {model.card.description}"
         )
     registry.close()
+
+
+@cli.command()
+def key(
+    name: Annotated[str, typer.Argument(help="Whose key it is: letters, digits, . _ -")],
+) -> None:
+    """Make an API key: `convolu key frontend >> keys` keeps its hash, and shows the key once."""
+    try:
+        made, line = new_key(name)
+    except ValueError:
+        fail("A name is of letters, digits, dots, underscores and dashes, at most 64 of them.")
+    print(f"The key, shown only now: {made}", file=sys.stderr)
+    print(line)
 
 
 @cli.command()

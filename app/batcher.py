@@ -2,6 +2,7 @@
 
 No timer delays anybody: while one batch runs, the next gathers. The event loop only queues, and
 hears of a whole batch in one call; decoding and inference happen on the batcher's own thread.
+What could not be answered in time is refused at once, so that what is accepted stays quick.
 Knows nothing of HTTP.
 """
 
@@ -13,7 +14,7 @@ import queue
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -27,6 +28,9 @@ logger = logging.getLogger("convolu")
 
 Answer = NDArray[np.float32] | ConvoluError  # one row of probabilities, or what was wrong
 
+_LATER = "Send the request again after the seconds that Retry-After says."
+_NEWEST = 0.2  # weight of the newest batch in what an image is expected to take
+
 
 @dataclass(slots=True, eq=False)
 class _Request:
@@ -34,6 +38,9 @@ class _Request:
 
     images: int
     answered: asyncio.Future[list[Answer]]
+    since: float
+    begun: bool = False  # its first image had its turn: the others have theirs
+    refused: bool = False
     answers: dict[int, Answer] = field(default_factory=dict)  # place → answer
 
 
@@ -42,14 +49,13 @@ class _Waiting:
     data: bytes
     place: int  # among the images of its request
     request: _Request
-    since: float
 
 
 class Batcher:
     """A bounded queue in front of one classifier, and the thread that empties it.
 
-    `on_batch` is told of each batch, on that thread: how many images, and how many seconds the
-    first of them has waited.
+    `on_batch` is told of each batch, on that thread: the seconds that its first image has waited,
+    and the answers.
     """
 
     def __init__(
@@ -57,50 +63,84 @@ class Batcher:
         classifier: Classifier,
         max_batch_size: int,
         max_queue_size: int,
-        on_batch: Callable[[int, float], None] = lambda _images, _seconds: None,
+        max_queue_seconds: float = 2,
+        on_batch: Callable[[float, Sequence[Answer]], None] = lambda _seconds, _answers: None,
     ) -> None:
         self.classifier = classifier
         self._max_batch_size = max_batch_size
         self._max_queue_size = max_queue_size
+        self._max_queue_seconds = max_queue_seconds
         self._on_batch = on_batch
         self._queue: deque[_Waiting] = deque()
         self._go: queue.SimpleQueue[bool] = queue.SimpleQueue()  # False: end
         self._go_is_due = False
         self._closed = False
+        self._seconds_per_image = 0.0
+        self._probed: asyncio.Future[list[Answer]] | None = None
         self._thread = threading.Thread(target=self._work, name="batcher", daemon=True)
         self._thread.start()
+
+    @property
+    def waiting(self) -> int:
+        """Images in the queue."""
+        return len(self._queue)
+
+    def check_room(self, images: int = 1) -> None:
+        """Raise Overloaded if so many images would find the queue full, or wait in it too long."""
+        # A request that alone is larger than the queue is let into an empty one: nothing waits.
+        waiting = len(self._queue)
+        if not waiting:
+            return
+        if waiting + images > self._max_queue_size:
+            raise Overloaded(
+                f"{waiting} images are waiting already; at most {self._max_queue_size} may. "
+                + _LATER,
+                "queue_size",
+            )
+        if waiting * self._seconds_per_image > self._max_queue_seconds:
+            raise self._too_long()
 
     def submit(self, images: list[bytes]) -> asyncio.Future[list[Answer]]:
         """Queue encoded images; the future ends in one answer for each, in order.
 
         All of them are taken or none. Call it on the event loop; cancel the future, and what is
         not begun is not computed. Raises Overloaded at once when the queue is too full for them,
-        NotReady once the batcher is closed.
+        NotReady once the batcher is closed; the future raises Overloaded if their turn has not
+        come in time.
         """
         if self._closed:
             raise NotReady("The model was just taken out of service. Send the request again.")
-        # A request that alone is larger than the queue is let into an empty one: nothing waits.
-        waiting = len(self._queue)
-        if waiting and waiting + len(images) > self._max_queue_size:
-            raise Overloaded(
-                f"{waiting} images are waiting already; at most {self._max_queue_size} may. "
-                "Send the request again after the seconds that Retry-After says."
-            )
-        loop = asyncio.get_running_loop()
-        request, now = _Request(len(images), loop.create_future()), time.perf_counter()
-        self._queue.extend(_Waiting(data, place, request, now) for place, data in enumerate(images))
-        if not self._go_is_due:
-            # After this turn of the loop: it queues all that has arrived before the thread wakes
-            # and asks for the interpreter's lock.
-            self._go_is_due = True
-            loop.call_soon(self._wake)
+        self.check_room(len(images))
+        request = self._request(len(images))
+        self._queue.extend(_Waiting(data, place, request) for place, data in enumerate(images))
+        self._wake_soon()
         return request.answered
+
+    def probe(self, image: bytes) -> asyncio.Future[list[Answer]]:
+        """Classify an image ahead of all that waits; while one is under way, all share it."""
+        if self._probed is None or self._probed.done():
+            request = self._request(1)
+            request.begun = True
+            self._probed = request.answered
+            self._queue.appendleft(_Waiting(image, 0, request))
+            self._wake_soon()
+        return self._probed
 
     def close(self) -> None:
         """Answer what waits, then end the thread; returns when it has ended."""
         self._closed = True
         self._go.put(False)
         self._thread.join()
+
+    def _request(self, images: int) -> _Request:
+        return _Request(images, asyncio.get_running_loop().create_future(), time.perf_counter())
+
+    def _wake_soon(self) -> None:
+        # After this turn of the loop: it queues all that has arrived before the thread wakes and
+        # asks for the interpreter's lock.
+        if not self._go_is_due:
+            self._go_is_due = True
+            asyncio.get_running_loop().call_soon(self._wake)
 
     def _wake(self) -> None:
         self._go_is_due = False
@@ -117,19 +157,43 @@ class Batcher:
         """Decode what waits, up to a full batch, and run it."""
         batch: list[_Waiting] = []
         prepared: list[Pixels | ConvoluError] = []
+        late: list[_Request] = []
         began = time.perf_counter()
         while self._queue and len(batch) < self._max_batch_size:
             waiting = self._queue.popleft()
-            if not waiting.request.answered.cancelled():  # else its client has left
+            if self._is_wanted(waiting.request, late):
                 batch.append(waiting)
                 prepared.append(self._pixels_or_error(waiting.data))
+        if late:
+            _on_the_loop(late[0], _refuse, late, self._too_long)
         if batch:
-            self._tell(len(batch), began - batch[0].since)
-            _hand_back(batch, self._answers(prepared))
+            answers = self._answers(prepared)
+            seconds = (time.perf_counter() - began) / len(batch)
+            self._seconds_per_image += _NEWEST * (seconds - self._seconds_per_image)
+            self._tell(began - batch[0].request.since, answers)
+            _on_the_loop(batch[0].request, _deliver, batch, answers)
 
-    def _tell(self, images: int, waited_seconds: float) -> None:
+    def _is_wanted(self, request: _Request, late: list[_Request]) -> bool:
+        """Whether to compute an image of it; if its turn has come too late, it joins `late`."""
+        if request.refused or request.answered.cancelled():  # cancelled: its client has left
+            return False
+        if not request.begun and time.perf_counter() - request.since > self._max_queue_seconds:
+            request.refused = True
+            late.append(request)
+            return False
+        request.begun = True
+        return True
+
+    def _too_long(self) -> Overloaded:
+        return Overloaded(
+            f"Images may wait {self._max_queue_seconds:g} seconds for their turn, "
+            f"and more than that is waiting. {_LATER}",
+            "queue_seconds",
+        )
+
+    def _tell(self, waited_seconds: float, answers: list[Answer]) -> None:
         try:
-            self._on_batch(images, waited_seconds)
+            self._on_batch(waited_seconds, answers)
         except Exception:  # it only watches: no image and not this thread may depend on it
             logger.exception("a batch could not be counted")
 
@@ -138,6 +202,8 @@ class Batcher:
             return self.classifier.pixels_from(data)
         except ConvoluError as error:
             return error
+        except MemoryError:
+            return Overloaded(f"There is no memory left to decode this image. {_LATER}", "memory")
         except Exception as exc:
             return _unexpected(exc)
 
@@ -162,11 +228,11 @@ def _unexpected(exc: Exception) -> ConvoluError:
     return error
 
 
-def _hand_back(batch: list[_Waiting], answers: list[Answer]) -> None:
-    """One call into the event loop for the whole batch; a loop that has ended wants no answer."""
-    loop = batch[0].request.answered.get_loop()
+def _on_the_loop(request: _Request, call: Callable[..., None], *arguments: object) -> None:
+    """One call into the event loop for many answers; a loop that has ended wants none."""
+    loop = request.answered.get_loop()
     try:
-        loop.call_soon_threadsafe(_deliver, batch, answers)
+        loop.call_soon_threadsafe(call, *arguments)
     except RuntimeError:
         if not loop.is_closed():
             raise
@@ -178,3 +244,9 @@ def _deliver(batch: list[_Waiting], answers: list[Answer]) -> None:
         request.answers[waiting.place] = answer
         if len(request.answers) == request.images and not request.answered.done():
             request.answered.set_result([request.answers[place] for place in range(request.images)])
+
+
+def _refuse(requests: list[_Request], error: Callable[[], Overloaded]) -> None:
+    for request in requests:
+        if not request.answered.done():
+            request.answered.set_exception(error())

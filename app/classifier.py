@@ -8,10 +8,12 @@ folders, of queues or of HTTP.
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from app.card import Card, Proof, card_from_json, card_from_metadata
 from app.errors import ConvoluError, ModelRefused
@@ -54,6 +56,20 @@ class Classifier:
     def pixels_from(self, data: bytes) -> Pixels:
         """Encoded image → the pixels that this model wants."""
         return pixels_from(data, self.card.preprocess)
+
+    @property
+    def sample(self) -> bytes:
+        """An encoded picture to try it with: the first of its proof, or a blank one."""
+        if self.card.proof is not None:
+            return self.card.proof.images[0].data
+        file = io.BytesIO()
+        Image.new("L", (self.card.preprocess.width, self.card.preprocess.height)).save(file, "PNG")
+        return file.getvalue()
+
+    def check_sample(self, answer: Probabilities) -> None:
+        """Raise ModelRefused if `sample` got another answer than training saw."""
+        if self.card.proof is not None:
+            _compare(1, answer, self.card.proof)
 
     def _normalised(self, batch: Batch) -> NDArray[np.generic]:
         normalise = self.card.normalise
@@ -116,14 +132,19 @@ class Classifier:
                 answer = self.classify(self.pixels_from(image.data)[None])[0]
             except ConvoluError as exc:
                 raise ModelRefused(f"picture {number} of its proof cannot be read: {exc}") from exc
-            if len(image.probabilities) != len(answer):
-                raise ModelRefused(f"picture {number} of its proof has the wrong number of classes")
-            difference = float(np.abs(answer - np.array(image.probabilities, np.float32)).max())
-            if not difference <= proof.tolerance:
-                raise ModelRefused(
-                    f"its proof fails: picture {number} differs by {difference:.2g} from what "
-                    f"training saw; at most {proof.tolerance:g} is allowed"
-                )
+            _compare(number, answer, proof)
+
+
+def _compare(number: int, answer: Probabilities, proof: Proof) -> None:
+    expected = proof.images[number - 1].probabilities
+    if len(expected) != len(answer):
+        raise ModelRefused(f"picture {number} of its proof has the wrong number of classes")
+    difference = float(np.abs(answer - np.array(expected, np.float32)).max())
+    if not difference <= proof.tolerance:
+        raise ModelRefused(
+            f"its proof fails: picture {number} differs by {difference:.2g} from what "
+            f"training saw; at most {proof.tolerance:g} is allowed"
+        )
 
 
 def _session(model: bytes) -> onnxruntime.InferenceSession:

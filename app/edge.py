@@ -11,18 +11,33 @@ import logging
 import re
 import secrets
 import time
+from typing import ClassVar
 
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.errors import Overloaded
+from app.keys import ApiKeys
 from app.metrics import Metrics
 from app.problems import problem_response, to_error
 from app.request_log import RequestLog
 
 logger = logging.getLogger("convolu")
 
+EXCESS = "excess_connection"  # in a request's state: its connection is one too many
+
+_PROBES = {"/healthz", "/readyz"}
+# The page and the docs are readable without a key: they ask for it.
+_OPEN = {"/", "/docs"}
+_OPEN_FOLDERS = ("/web/", "/docs/assets/")
+_ALWAYS = (b"x-content-type-options", b"nosniff")
+_FRESH = (b"cache-control", b"no-store")
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _CLIENT_LEFT = 499  # nginx' number for it; it is only counted, nobody is there to read it
+
+
+class _TooManyConnections(Overloaded):
+    headers: ClassVar = {"Connection": "close"}
 
 
 class Edge:
@@ -31,10 +46,13 @@ class Edge:
     A client may bring its own X-Request-ID; every response carries one.
     """
 
-    def __init__(self, app: ASGIApp, metrics: Metrics, log: RequestLog) -> None:
+    def __init__(
+        self, app: ASGIApp, metrics: Metrics, log: RequestLog, keys: ApiKeys | None = None
+    ) -> None:
         self.app = app
         self._metrics = metrics
         self._log = log
+        self._keys = keys
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -54,15 +72,20 @@ class Edge:
                 message["headers"] = [
                     *message.get("headers", ()),
                     (b"x-request-id", id_header),
-                    (b"x-content-type-options", b"nosniff"),
+                    _ALWAYS,
                 ]
+                if not scope["path"].startswith(_OPEN_FOLDERS):  # files, which have an ETag
+                    message["headers"].append(_FRESH)
             await send(message)
 
         try:
+            self._admit(scope, state)
             await self.app(scope, receive, send_with_id)
         except ClientDisconnect:
             status = status or _CLIENT_LEFT
         except Exception as exc:
+            if isinstance(exc, Overloaded):
+                self._metrics.count_shed(exc.limit)
             if to_error(exc).status == 500:
                 logger.exception("request %s failed", request_id)
             if not status:
@@ -73,7 +96,30 @@ class Edge:
             seconds = time.perf_counter() - began
             route, model = _route(scope), state.get("model", "")
             self._metrics.count_request(route, model, status, seconds)
-            self._log.add(request_id, scope["method"], route, model, status, seconds, body_bytes)
+            self._log.add(
+                request_id,
+                scope["method"],
+                route,
+                model,
+                status,
+                seconds,
+                body_bytes,
+                state.get("key"),
+            )
+
+    def _admit(self, scope: Scope, state: dict[str, object]) -> None:
+        """Before anything is read or done for it: raises Overloaded or Unauthorized."""
+        path: str = scope["path"]
+        if path in _PROBES:
+            return
+        if EXCESS in state:
+            raise _TooManyConnections(
+                "As many clients as may be are connected. Send the request again on a new "
+                "connection after the seconds that Retry-After says.",
+                "connections",
+            )
+        if self._keys is not None and not (path in _OPEN or path.startswith(_OPEN_FOLDERS)):
+            state["key"] = self._keys.name_of(scope["headers"])
 
 
 def _id_and_length(scope: Scope) -> tuple[bytes, int | None]:

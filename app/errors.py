@@ -4,16 +4,22 @@ Knows nothing of the web framework: `app.problems` turns these into responses. A
 rule, what was received and the remedy, and never repeats the input itself.
 
     ConvoluError
-    ├── EmptyBody · NoFile · BadMultipart · BadJson · BadBase64        400
-    ├── UnknownModel                                                   404
-    ├── BodyTooLarge · TooManyImages                                   413
-    ├── UnsupportedImage · UnsupportedMediaType                        415
-    ├── InvalidImage · ImageTooLarge · InvalidParameter                422
-    ├── Overloaded · NotReady                                          503
-    └── ModelRefused (while loading; never the answer to a request)    500
+    ├── BadRequest                       (below HTTP, before any route) 400
+    ├── EmptyBody · NoFile · BadMultipart · BadJson · BadBase64         400
+    ├── Unauthorized                                                    401
+    ├── UnknownModel                                                    404
+    ├── RequestTimeout                                                  408
+    ├── BodyTooLarge · TooManyImages                                    413
+    ├── UnsupportedImage · UnsupportedMediaType                         415
+    ├── InvalidImage · ImageTooLarge · InvalidParameter                 422
+    ├── HeadersTooLarge                                                 431
+    ├── Overloaded · NotReady                                           503
+    └── ModelRefused (while loading; never the answer to a request)     500
 """
 
 from __future__ import annotations
+
+from typing import ClassVar, Literal
 
 
 class ConvoluError(Exception):
@@ -23,6 +29,11 @@ class ConvoluError(Exception):
     code = "internal"
     title = "Something went wrong in the service"
     retry_after_seconds: int | None = None
+    headers: ClassVar[dict[str, str]] = {}  # of the response that tells of it
+
+
+class BadRequest(ConvoluError):
+    status, code, title = 400, "bad_request", "The request is not HTTP/1.1"
 
 
 class EmptyBody(ConvoluError):
@@ -45,8 +56,18 @@ class BadBase64(ConvoluError):
     status, code, title = 400, "bad_base64", "The image is not valid base64"
 
 
+class Unauthorized(ConvoluError):
+    status, code, title = 401, "unauthorized", "This needs an API key"
+    headers: ClassVar = {"WWW-Authenticate": "Bearer"}  # RFC 6750, 3
+
+
 class UnknownModel(ConvoluError):
     status, code, title = 404, "unknown_model", "There is no model of that name"
+
+
+class RequestTimeout(ConvoluError):
+    status, code, title = 408, "request_timeout", "The request took too long to arrive"
+    headers: ClassVar = {"Connection": "close"}  # RFC 9110, 15.5.9
 
 
 class BodyTooLarge(ConvoluError):
@@ -77,9 +98,23 @@ class InvalidParameter(ConvoluError):
     status, code, title = 422, "invalid_parameter", "A parameter is not valid"
 
 
+class HeadersTooLarge(ConvoluError):
+    status, code, title = 431, "headers_too_large", "The request's headers are too large"
+
+
 class Overloaded(ConvoluError):
+    """Refused to keep what was accepted quick; `limit` says which bound was met, for metrics."""
+
     status, code, title = 503, "overloaded", "The service is busy"
     retry_after_seconds = 1
+
+    def __init__(
+        self,
+        message: str,
+        limit: Literal["queue_size", "queue_seconds", "held_bytes", "connections", "memory"],
+    ) -> None:
+        super().__init__(message)
+        self.limit = limit
 
 
 class NotReady(ConvoluError):

@@ -16,12 +16,14 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app import __version__
 from app.edge import Edge
+from app.keys import ApiKeys
 from app.metrics import Metrics
 from app.problems import handle_framework_errors
 from app.registry import Registry
 from app.request_log import RequestLog
 from app.routes import health, metrics, models, pages, predict
 from app.settings import Settings
+from app.watch import repeating
 
 
 def create_app(settings: Settings | None = None) -> ASGIApp:
@@ -34,6 +36,14 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
     settings = settings or Settings()
     counts = Metrics()
     registry = Registry(settings, counts)
+    keys = None if settings.api_keys_file is None else ApiKeys(settings.api_keys_file)
+
+    async def take_stock() -> None:
+        counts.set_state(
+            {model.name: model.batcher.waiting for model in registry.models}, len(registry.refused)
+        )
+        if keys is not None:
+            keys.refresh()
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -41,7 +51,9 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
         # A full collection stops a worker for 33 ms; what is frozen it does not look at again.
         gc.collect()
         gc.freeze()
-        yield
+        await take_stock()
+        async with repeating(settings.watch_seconds, registry.refresh, take_stock):
+            yield
         gc.unfreeze()
         registry.close()
 
@@ -59,7 +71,8 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
     predict_route = predict.add_to(api, registry, settings)
     api.include_router(models.router)
     api.include_router(health.router)
-    api.include_router(metrics.router)
+    if settings.metrics_port is None:
+        api.include_router(metrics.router)
     pages.add_to(api)
     handle_framework_errors(api)
 
@@ -72,13 +85,13 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
         else:
             await api(scope, receive, send)
 
-    app: ASGIApp = Edge(dispatch, counts, RequestLog())
+    app: ASGIApp = Edge(dispatch, counts, RequestLog(), keys)
     if settings.cors_origins:
         app = CORSMiddleware(
             app,
             allow_origins=settings.cors_origins,
             allow_methods=["GET", "POST"],
-            allow_headers=["Content-Type", "X-Request-ID"],
+            allow_headers=["Authorization", "Content-Type", "X-API-Key", "X-Request-ID"],
             expose_headers=["Retry-After", "X-Request-ID"],
         )
     return app

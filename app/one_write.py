@@ -27,7 +27,9 @@ class _Gathering(asyncio.Transport):
         self._transport = transport
         self._loop = loop
         self._held: list[bytes] = []
-        # All that uvicorn asks of a transport besides writing and closing.
+        # All that is asked of a transport here besides writing and closing.
+        self.abort = transport.abort  # type: ignore[method-assign]
+        self.get_write_buffer_size = transport.get_write_buffer_size  # type: ignore[method-assign]
         self.get_extra_info = transport.get_extra_info  # type: ignore[method-assign]
         self.is_closing = transport.is_closing  # type: ignore[method-assign]
         self.pause_reading = transport.pause_reading  # type: ignore[method-assign]
@@ -44,6 +46,6 @@ class _Gathering(asyncio.Transport):
         self._transport.close()
 
     def _flush(self) -> None:
-        if self._held:
+        if self._held and not self._transport.is_closing():  # else it was cut off meanwhile
             self._transport.write(b"".join(self._held))
-            self._held.clear()
+        self._held.clear()

@@ -16,8 +16,17 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from app.errors import ConvoluError, InvalidParameter
+from app.errors import (
+    BadRequest,
+    ConvoluError,
+    HeadersTooLarge,
+    InvalidParameter,
+    Overloaded,
+    Unauthorized,
+)
 
+# What any request may be answered with, whatever its route.
+_ANYWHERE = (BadRequest, Unauthorized, HeadersTooLarge, Overloaded, ConvoluError)
 _MAX_DETAIL = 700  # characters: the whole body stays under 1 KB
 _INTERNAL = "The fault is in the service's log under this request_id."
 
@@ -31,6 +40,11 @@ def problem(error: ConvoluError) -> dict[str, Any]:
         "detail": str(error)[:_MAX_DETAIL],
         "code": error.code,
     }
+
+
+def problem_body(error: ConvoluError, request_id: str, **extensions: object) -> bytes:
+    """The body of a response that tells of an error; `extensions` are RFC 9457, 3.2."""
+    return orjson.dumps(problem(error) | {"request_id": request_id} | extensions)
 
 
 def to_error(exc: Exception) -> ConvoluError:
@@ -47,15 +61,12 @@ def to_error(exc: Exception) -> ConvoluError:
 
 
 def problem_response(exc: Exception, request_id: str, **extensions: object) -> Response:
-    """The response for any exception, with Retry-After where waiting helps.
-
-    `extensions` are further members of the body (RFC 9457, 3.2).
-    """
+    """The response for any exception, with Retry-After where waiting helps."""
     error = to_error(exc)
     headers = dict(getattr(exc, "headers", None) or {})
     if error.retry_after_seconds is not None:
         headers["Retry-After"] = str(error.retry_after_seconds)
-    body = orjson.dumps(problem(error) | {"request_id": request_id} | extensions)
+    body = problem_body(error, request_id, **extensions)
     return Response(body, error.status, headers, media_type="application/problem+json")
 
 
@@ -72,8 +83,7 @@ def handle_framework_errors(app: FastAPI) -> None:
 def documented(*errors: type[ConvoluError]) -> dict[int | str, dict[str, Any]]:
     """OpenAPI `responses` for the errors that a route may answer with, grouped by status."""
     codes: dict[int, list[str]] = {}
-    every: tuple[type[ConvoluError], ...] = (*errors, ConvoluError)
-    for error in every:
+    for error in dict.fromkeys((*errors, *_ANYWHERE)):
         codes.setdefault(error.status, []).append(f"`{error.code}`: {error.title}")
     return {
         status: {

@@ -7,18 +7,21 @@ With SO_REUSEPORT the kernel spreads them evenly. Knows nothing of requests or o
 from __future__ import annotations
 
 import os
-import signal
 import socket
 import sys
+from functools import partial
+from ipaddress import ip_address
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import NoReturn
 
 import uvicorn
+from prometheus_client import start_http_server
 from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
 from app import metrics
-from app.one_write import OneWriteProtocol
+from app.connection import Connection
 from app.settings import Settings
 
 GRACE_SECONDS = 15  # for requests under way when the service is told to stop
@@ -26,42 +29,65 @@ PROVE_SECONDS = 60  # for a new worker to load and prove its models
 
 
 def serve(settings: Settings) -> None:
-    """Run until SIGTERM or SIGINT; exits if the port is taken or no model can be served."""
-    workers = settings.workers or usable_cores()
+    """Run until SIGTERM or SIGINT; exits if the port is taken or no model can be served.
+
+    SIGHUP replaces the workers one after the other. A worker that dies is replaced, also if it is
+    the only one: the supervisor answers no request itself, so no request can end it.
+    """
     port = _free_port(settings.host, settings.port)
+    _warn_if_open(settings)
     config = uvicorn.Config(
         "app.main:create_app",
         factory=True,
         host=settings.host,
         port=port,
-        workers=workers,
-        http=OneWriteProtocol,
+        workers=settings.workers or usable_cores(),
+        http=partial(Connection, settings),  # type: ignore[arg-type]
         ws="none",
         lifespan="on",
         server_header=False,
         proxy_headers=False,  # nothing here asks who called
-        log_level="warning",
+        log_level="error",  # its warnings are of what clients send, who could make them flood
         access_log=False,
         timeout_graceful_shutdown=GRACE_SECONDS,
         timeout_worker_healthcheck=PROVE_SECONDS,
     )
-    if workers == 1:
-        # uvicorn raises the signal again once it has stopped; being told to stop is no failure.
-        for signal_number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(signal_number, lambda *_: sys.exit(0))
-        server = _Server(config)
-        server.run()
-        failed = not server.started
-    else:
-        # In memory where there is such a place; a read-only container has no other.
-        memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
-        with TemporaryDirectory(prefix="convolu-metrics-", dir=memory) as folder:
-            os.environ[metrics.FOLDER_VARIABLE] = folder
-            supervisor = _Supervisor(config, [_SocketToCome(settings.host, port)])  # type: ignore[list-item]
-            supervisor.run()
-        failed = any(process.exitcode == STARTUP_FAILURE for process in supervisor.processes)
-    if failed:
+    # In memory where there is such a place; a read-only container has no other.
+    memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+    with TemporaryDirectory(prefix="convolu-metrics-", dir=memory) as folder:
+        os.environ[metrics.FOLDER_VARIABLE] = folder
+        if settings.metrics_port is not None:
+            _serve_metrics(settings.host, settings.metrics_port)
+        supervisor = _Supervisor(config, [_SocketToCome(settings.host, port)])  # type: ignore[list-item]
+        supervisor.run()
+    if any(process.exitcode == STARTUP_FAILURE for process in supervisor.processes):
         sys.exit(STARTUP_FAILURE)
+
+
+def _warn_if_open(settings: Settings) -> None:
+    if settings.api_keys_file is None and not _is_loopback(settings.host):
+        print(
+            f"Anyone who reaches {settings.host}:{settings.port} may call this service: it has no "
+            "API keys (CONVOLU_API_KEYS_FILE).",
+            file=sys.stderr,
+            flush=True,
+        )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:  # a name
+        return host == "localhost"
+
+
+def _serve_metrics(host: str, port: int) -> None:
+    """The workers' counters on a port of their own, from the supervisor."""
+    try:
+        server, _ = start_http_server(port, host, metrics.everything())
+    except OSError as exc:
+        _end_for_port(host, port, exc, "CONVOLU_METRICS_PORT")
+    print(f"Metrics: http://{host}:{server.server_port}/metrics", flush=True)
 
 
 def usable_cores() -> int:
@@ -76,18 +102,22 @@ def usable_cores() -> int:
         return cores
 
 
-class _Server(uvicorn.Server):
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        if self.started:
-            announce(self.config.host, self.config.port)
-
-
 class _Supervisor(Multiprocess):
+    """uvicorn's, which also says when all are ready and tidies up after a worker that has ended."""
+
     def init_processes(self) -> None:
         super().init_processes()
+        self._pids = {process.pid for process in self.processes}
         if all(process.wait_until_ready(PROVE_SECONDS) for process in self.processes):
             announce(self.config.host, self.config.port)
+
+    def keep_subprocess_alive(self) -> None:
+        super().keep_subprocess_alive()
+        pids = {process.pid for process in self.processes}
+        for pid in self._pids - pids:
+            if pid is not None:
+                metrics.forget_worker(pid)
+        self._pids = pids
 
 
 class _SocketToCome:
@@ -122,11 +152,15 @@ def _free_port(host: str, port: int) -> int:
         with _bind(host, port, socket.SO_REUSEADDR) as probe:
             return int(probe.getsockname()[1])
     except OSError as exc:
-        print(
-            f"Cannot listen on {host}:{port}: {exc.strerror}. Choose another port with --port.",
-            file=sys.stderr,
-        )
-        sys.exit(1)
+        _end_for_port(host, port, exc, "--port")
+
+
+def _end_for_port(host: str, port: int, exc: OSError, setting: str) -> NoReturn:
+    print(
+        f"Cannot listen on {host}:{port}: {exc.strerror}. Choose another port with {setting}.",
+        file=sys.stderr,
+    )
+    sys.exit(1)
 
 
 def announce(host: str, port: int) -> None:

@@ -42,6 +42,41 @@ class Settings(BaseSettings):
         256, ge=1, description="Images that may wait per model and process; more get 503."
     )
 
+    max_queue_seconds: float = Field(
+        2, gt=0, description="Longest that an image may wait for its turn; after it 503."
+    )
+    max_held_bytes: int = Field(
+        128 * MIB,
+        ge=1,
+        description="Request bodies held at once, per process, arriving or waiting; more get 503.",
+    )
+    max_header_bytes: int = Field(
+        16 * 1024, ge=512, description="Largest request line and headers together; more get 431."
+    )
+    max_connections: int = Field(
+        1000, ge=1, description="Connections per process; a request on one more gets 503."
+    )
+    receive_timeout_seconds: float = Field(
+        15, gt=0, description="Longest that a request may take to arrive; after it 408."
+    )
+    watch_seconds: float = Field(
+        0.5, gt=0, description="How often the models and the key file are looked at for changes."
+    )
+    max_model_bytes: int = Field(
+        2048 * MIB,
+        ge=1,
+        description="Memory that loading and proving a model may take, and so its file.",
+    )
+    api_keys_file: Path | None = Field(
+        None, description="File of API keys, `NAME SHA256` a line; without it nobody needs one."
+    )
+    metrics_port: int | None = Field(
+        None,
+        ge=0,
+        le=65535,
+        description="A port of its own for /metrics, which then needs no key; 0 takes a free one.",
+    )
+
     @field_validator("cors_origins", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:

@@ -6,6 +6,7 @@ an image is; the names below are ASGI's and HTTP's own.
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
 import json
@@ -20,22 +21,26 @@ from app.errors import (
     BadJson,
     BodyTooLarge,
     EmptyBody,
+    RequestTimeout,
     UnsupportedMediaType,
 )
+from app.held_bodies import Hold
 from app.multipart import REMEDY, Upload, parse_multipart
 
 # What --data-binary says when it is told nothing; such a body is taken for the image itself.
 _RAW = {"", "application/octet-stream", "application/x-www-form-urlencoded"}
+DEADLINE = "deadline"  # in a request's state: the loop's time by which all of it must be here
 _DATA_URL = re.compile(r"data:[^,]{0,200};base64,", re.IGNORECASE)
 
 
 async def read_uploads(
-    scope: Scope, receive: Receive, max_upload_bytes: int, max_images: int
+    scope: Scope, receive: Receive, hold: Hold, max_upload_bytes: int, max_images: int
 ) -> list[Upload]:
     """Read the request to its end: one Upload or more, none of them empty by omission.
 
-    Raises EmptyBody, NoFile, BadMultipart, BadJson, BadBase64, BodyTooLarge, TooManyImages or
-    UnsupportedMediaType; ClientDisconnect if the client leaves midway.
+    Raises EmptyBody, NoFile, BadMultipart, BadJson, BadBase64, BodyTooLarge, TooManyImages,
+    UnsupportedMediaType, Overloaded, or RequestTimeout if the server's deadline passes;
+    ClientDisconnect if the client leaves midway.
     """
     content_type, content_length = _headers(scope)
     media_type, options = parse_options_header(content_type)
@@ -45,7 +50,13 @@ async def read_uploads(
         raise UnsupportedMediaType(REMEDY)
     # base64 takes four bytes to say three
     limit = max_upload_bytes * 4 // 3 + 1024 if is_json else max_upload_bytes
-    body = await read_body(receive, limit, content_length)
+    try:
+        async with asyncio.timeout_at(scope.get("state", {}).get(DEADLINE)):
+            body = await read_body(receive, hold, limit, content_length)
+    except TimeoutError as exc:
+        raise RequestTimeout(
+            "The body took too long to arrive. Send it again, or a smaller one."
+        ) from exc
     if not body:
         raise EmptyBody(REMEDY)
     if kind == "multipart/form-data":
@@ -55,8 +66,13 @@ async def read_uploads(
     return [Upload(body)]
 
 
-async def read_body(receive: Receive, max_bytes: int, content_length: int | None = None) -> bytes:
-    """The whole body. Raises BodyTooLarge as soon as it is known to be over `max_bytes`."""
+async def read_body(
+    receive: Receive, hold: Hold, max_bytes: int, content_length: int | None = None
+) -> bytes:
+    """The whole body. Raises BodyTooLarge as soon as it is known to be over `max_bytes`.
+
+    Raises Overloaded if it does not fit beside the other bodies that are held.
+    """
     if content_length is not None and content_length > max_bytes:
         raise _body_too_large(max_bytes)
     chunks: list[bytes] = []
@@ -69,6 +85,7 @@ async def read_body(receive: Receive, max_bytes: int, content_length: int | None
         size += len(chunk)
         if size > max_bytes:
             raise _body_too_large(max_bytes)
+        hold.take(len(chunk))
         chunks.append(chunk)
         if not message.get("more_body", False):
             return chunks[0] if len(chunks) == 1 else b"".join(chunks)

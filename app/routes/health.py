@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from fastapi import APIRouter, Request, Response
 
-from app.errors import NotReady
+from app.errors import ConvoluError, NotReady
 from app.problems import documented, problem_response
 from app.registry import Registry
 from app.schemas import Health, Readiness
+
+PROBE_SECONDS = 3  # below the container's own limit for a health check, 5
 
 router = APIRouter(tags=["health"])
 
@@ -25,19 +29,40 @@ async def healthz() -> Health:
     responses=documented(NotReady),
 )
 async def readyz(request: Request) -> Readiness | Response:
-    """200 once the first load is done and as long as the default model serves, else 503.
+    """200 if the default model has just answered a picture as it did in training, else 503.
 
-    Either way the body says which models serve and which files are refused, and why.
+    The picture is one of the model's proof, or a blank one; it goes ahead of all that waits. The
+    body says which models serve and which files are refused, and why.
     """
     registry: Registry = request.app.state.registry
     models = [model.name for model in registry.models]
-    if registry.loaded and registry.default is not None:
+    fault = await _fault(registry)
+    if fault is None:
         return Readiness(ready=True, models=models, refused=registry.refused)
-    reason = NotReady(
-        "The models are being loaded."
-        if not registry.loaded
-        else "The default model is not in service; `refused` says why, unless its file is missing."
-    )
     return problem_response(
-        reason, request.state.request_id, ready=False, models=models, refused=registry.refused
+        NotReady(fault),
+        request.state.request_id,
+        ready=False,
+        models=models,
+        refused=registry.refused,
     )
+
+
+async def _fault(registry: Registry) -> str | None:
+    """What keeps it from answering, in a sentence; None if nothing does."""
+    if not registry.loaded:
+        return "The models are being loaded."
+    if registry.default is None:
+        return "The default model is not in service: `refused` says why, or its file is missing."
+    batcher = registry.default.batcher
+    probed = batcher.probe(batcher.classifier.sample)
+    if not (await asyncio.wait([probed], timeout=PROBE_SECONDS))[0]:
+        return f"The default model has not answered a picture in {PROBE_SECONDS} seconds."
+    (answer,) = probed.result()
+    if isinstance(answer, ConvoluError):
+        return f"The default model failed on a picture: {answer}"
+    try:
+        batcher.classifier.check_sample(answer)
+    except ConvoluError as exc:
+        return f"The default model answers otherwise than in training: {exc}"
+    return None

@@ -6,6 +6,7 @@ does not run (10,800 → 18,000–21,000 constant answers a second on two cores)
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from functools import partial
 from typing import Annotated, Any
@@ -16,6 +17,7 @@ import orjson
 from fastapi import FastAPI, Query
 from fastapi.routing import APIRoute
 from numpy.typing import NDArray
+from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
 from app.errors import (
@@ -31,11 +33,13 @@ from app.errors import (
     NoFile,
     NotReady,
     Overloaded,
+    RequestTimeout,
     TooManyImages,
     UnknownModel,
     UnsupportedImage,
     UnsupportedMediaType,
 )
+from app.held_bodies import HeldBodies, Hold
 from app.problems import documented, problem
 from app.registry import Registry
 from app.schemas import Answer, Answers, Base64Image
@@ -44,21 +48,40 @@ from app.uploads import read_uploads
 
 logger = logging.getLogger("convolu")
 
+ANSWER = "answer"  # in a request's state: the future to cancel when its client leaves
 ALL_UP_TO = 10  # classes: models with more answer with their first five
 DEFAULT_TOP_K = 5
 
 
 async def predict(
-    registry: Registry, settings: Settings, scope: Scope, receive: Receive, send: Send
+    registry: Registry,
+    settings: Settings,
+    bodies: HeldBodies,
+    scope: Scope,
+    receive: Receive,
+    send: Send,
 ) -> None:
-    """ASGI: read the images, have them classified, answer. Raises ConvoluError."""
+    """ASGI: read the images, have them classified, answer.
+
+    Raises ConvoluError, or ClientDisconnect if nobody waits for the answer any more.
+    """
     name, top_k = parse_query(scope["query_string"])
     model = registry.get(name)
     scope["state"]["model"] = model.name
-    uploads = await read_uploads(
-        scope, receive, settings.max_upload_bytes, settings.max_images_per_request
-    )
-    answers = await model.batcher.submit([upload.data for upload in uploads])
+    model.batcher.check_room()  # before the body: refusing then costs neither side its bytes
+    with Hold(bodies) as hold:
+        uploads = await read_uploads(
+            scope, receive, hold, settings.max_upload_bytes, settings.max_images_per_request
+        )
+        model = registry.get(name)  # another version may serve since
+        answered = model.batcher.submit([upload.data for upload in uploads])
+        scope["state"][ANSWER] = answered
+        try:
+            answers = await answered
+        except asyncio.CancelledError:
+            if answered.cancelled() and not _is_cancelled():
+                raise ClientDisconnect from None
+            raise
     labels = model.card.labels
     body: dict[str, Any] = {"model": model.name, "version": model.version}
     if len(uploads) == 1:
@@ -80,6 +103,11 @@ async def predict(
     ]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": content})
+
+
+def _is_cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 def predictions(
@@ -155,6 +183,7 @@ _ERRORS = (
     BadJson,
     BadBase64,
     UnknownModel,
+    RequestTimeout,
     BodyTooLarge,
     TooManyImages,
     UnsupportedImage,
@@ -181,5 +210,5 @@ def add_to(app: FastAPI, registry: Registry, settings: Settings) -> APIRoute:
     )
     route = app.router.routes[-1]
     assert isinstance(route, APIRoute)
-    route.app = partial(predict, registry, settings)
+    route.app = partial(predict, registry, settings, HeldBodies(settings.max_held_bytes))
     return route

@@ -197,10 +197,12 @@ def test_the_event_loop_is_free_while_a_large_image_is_decoded() -> None:
 
 
 def test_every_batch_is_told_with_its_size_and_the_wait_of_its_first(gate: Gate) -> None:
-    told: list[tuple[int, float]] = []
+    told: list[tuple[float, int]] = []
 
     async def ask() -> None:
-        batcher = Batcher(gate, 2, 100, on_batch=lambda *batch: told.append(batch))
+        batcher = Batcher(
+            gate, 2, 100, on_batch=lambda waited, answers: told.append((waited, len(answers)))
+        )
         first = batcher.submit([RED])
         await asyncio.to_thread(gate.waiting.wait, 10)
         rest = batcher.submit([RED, RED, RED])
@@ -210,14 +212,14 @@ def test_every_batch_is_told_with_its_size_and_the_wait_of_its_first(gate: Gate)
         batcher.close()
 
     asyncio.run(ask())
-    assert [images for images, _ in told] == [1, 2, 1]
-    assert all(seconds >= 0.05 for _, seconds in told[1:])
+    assert [images for _, images in told] == [1, 2, 1]
+    assert all(seconds >= 0.05 for seconds, _ in told[1:])
 
 
 def test_a_fault_of_whoever_counts_is_logged_and_costs_no_answer(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    def full_disk(_images: int, _seconds: float) -> None:
+    def full_disk(_seconds: float, _answers: object) -> None:
         raise OSError("no space left")
 
     async def ask() -> list[object]:

@@ -23,7 +23,7 @@ async def crash(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 async def busy(scope: Scope, receive: Receive, send: Send) -> None:
-    raise Overloaded("Send the request again.")
+    raise Overloaded("Send the request again.", "queue_size")
 
 
 async def leave(scope: Scope, receive: Receive, send: Send) -> None:

@@ -101,5 +101,5 @@ def test_every_answer_forbids_content_sniffing(client: TestClient) -> None:
 
 
 def test_an_error_of_ours_is_passed_on_as_it_is() -> None:
-    error = Overloaded("x")
+    error = Overloaded("x", "memory")
     assert to_error(error) is error

@@ -97,3 +97,28 @@ def test_a_log_that_nobody_reads_is_no_reason_not_to_answer() -> None:
 
     assert asyncio.run(one_line()) == []
     os.close(writer)
+
+
+def test_a_full_pipe_stops_nothing_and_the_lines_it_cost_are_counted(
+    pipe: tuple[int, int],
+) -> None:
+    reader, writer = pipe
+    os.set_blocking(writer, True)  # as standard output is, and stays for others who share it
+
+    async def more_than_it_holds() -> None:
+        log = RequestLog(writer)
+        for number in range(1000):  # 1,000 lines are twice what a pipe holds
+            add(log, number)
+        await asyncio.sleep(0)
+        os.set_blocking(reader, False)
+        read = os.read(reader, 1 << 20)
+        add(log, 1000)
+        await asyncio.sleep(0)
+        lines = [json.loads(line) for line in (read + os.read(reader, 1 << 20)).splitlines()]
+        *kept, lost, last = lines
+        assert lost["lost_lines"] > 100
+        assert len(kept) + lost["lost_lines"] == 1000
+        assert last["request_id"] == "request-1000"
+
+    asyncio.run(more_than_it_holds())
+    assert os.get_blocking(writer)

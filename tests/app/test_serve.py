@@ -12,6 +12,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Thread
 
 import httpx2
 import pytest
@@ -52,6 +53,21 @@ def announced_url(process: subprocess.Popen[str]) -> str:
         if found := re.search(r"ready: (http://\S+)/ ", line):
             return found[1]
     raise AssertionError("the service ended before it was ready")
+
+
+@contextmanager
+def log_read_aside(process: subprocess.Popen[str]) -> Iterator[list[str]]:
+    """Read what the service prints while it runs, for many requests: a pipe has an end."""
+    lines: list[str] = []
+    assert process.stdout is not None
+    thread = Thread(target=lines.extend, args=(process.stdout,))
+    thread.start()
+    try:
+        yield lines
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(DEADLINE_SECONDS)
+        thread.join()
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])

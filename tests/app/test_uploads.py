@@ -25,6 +25,7 @@ from app.errors import (
     TooManyImages,
     UnsupportedMediaType,
 )
+from app.held_bodies import HeldBodies, Hold
 from app.multipart import Upload
 from app.uploads import parse_json, read_body, read_uploads
 
@@ -80,7 +81,8 @@ def read(
         length = content_length if isinstance(content_length, bytes) else b"%d" % content_length
         headers.append((b"content-length", length))
     scope = {"type": "http", "headers": headers}
-    return run(read_uploads(scope, receive or receiver(chunks), limit, max_images))
+    hold = Hold(HeldBodies(10 * limit + 4096))
+    return run(read_uploads(scope, receive or receiver(chunks), hold, limit, max_images))
 
 
 def run(reading: Awaitable[list[Upload]]) -> list[Upload]:
@@ -318,7 +320,7 @@ def test_a_message_may_leave_out_what_asgi_lets_it() -> None:
     async def receive() -> Message:
         return {"type": "http.request"}
 
-    assert asyncio.run(read_body(receive, 10)) == b""
+    assert asyncio.run(read_body(receive, Hold(HeldBodies(10)), 10)) == b""
 
 
 # --- Clients that leave ---
