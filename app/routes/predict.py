@@ -51,6 +51,7 @@ logger = logging.getLogger("convolu")
 ANSWER = "answer"  # in a request's state: the future to cancel when its client leaves
 ALL_UP_TO = 10  # classes: models with more answer with their first five
 DEFAULT_TOP_K = 5
+MAX_QUERY_FIELDS = 20
 
 
 async def predict(
@@ -124,7 +125,14 @@ def parse_query(query: bytes) -> tuple[str | None, int | None]:
     """`model` and `top_k` of a query string. Raises InvalidParameter."""
     if not query:
         return None, None
-    values = parse_qs(query.decode("latin-1"), keep_blank_values=True, max_num_fields=20)
+    try:
+        values = parse_qs(
+            query.decode("latin-1"), keep_blank_values=True, max_num_fields=MAX_QUERY_FIELDS
+        )
+    except ValueError as exc:
+        raise InvalidParameter(
+            f"query: at most {MAX_QUERY_FIELDS} parameters; there are two, model and top_k."
+        ) from exc
     name = values.get("model", [""])[-1] or None
     text = values.get("top_k", [None])[-1]
     if text is None:

@@ -82,7 +82,9 @@ def test_top_k_says_how_many_and_more_than_there_are_means_all(
     assert len(response.json()["predictions"]) == count
 
 
-@pytest.mark.parametrize("top_k", ["0", "-1", "1.5", "five", "", "NaN", "1e3", "٣", "9" * 5000])
+@pytest.mark.parametrize(
+    "top_k", ["0", "-1", "1.5", "five", "", "NaN", "1e3", "٣", "1" + "0" * 9, "9" * 5000]
+)
 def test_a_top_k_that_is_no_count_is_422(client: TestClient, top_k: str) -> None:
     response = client.post("/predict", params={"top_k": top_k}, content=RED)
     assert response.status_code == 422
@@ -239,6 +241,15 @@ def test_many_requests_at_once_get_what_they_get_alone(make_client: MakeClient) 
 )
 def test_the_query_is_read_as_forms_are(query: bytes, expected: tuple[object, object]) -> None:
     assert parse_query(query) == expected
+
+
+@pytest.mark.parametrize(("fields", "status"), [(20, 200), (21, 422)])
+def test_a_query_of_very_many_parameters_is_422(
+    client: TestClient, fields: int, status: int
+) -> None:
+    response = client.post("/predict?" + "&".join(["top_k=1"] * fields), content=RED)
+    assert response.status_code == status
+    assert response.json().get("code", "") == ("" if status == 200 else "invalid_parameter")
 
 
 def test_a_malformed_form_writes_nothing_into_the_log(
