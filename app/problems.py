@@ -29,6 +29,20 @@ from app.errors import (
 _ANYWHERE = (BadRequest, Unauthorized, HeadersTooLarge, Overloaded, ConvoluError)
 _MAX_DETAIL = 700  # characters: the whole body stays under 1 KB
 _INTERNAL = "The fault is in the service's log under this request_id."
+_REQUEST_ID = {
+    "X-Request-ID": {
+        "description": "The request's own if it brought a sound one; it is in the log too.",
+        "required": True,
+        "schema": {"type": "string", "pattern": "^[A-Za-z0-9._-]{1,64}$"},
+    }
+}
+_RETRY_AFTER = {
+    "Retry-After": {
+        "description": "Seconds after which to send it again.",
+        "required": True,
+        "schema": {"type": "integer"},
+    }
+}
 
 
 def problem(error: ConvoluError) -> dict[str, Any]:
@@ -81,19 +95,21 @@ def handle_framework_errors(app: FastAPI) -> None:
 
 
 def documented(*errors: type[ConvoluError]) -> dict[int | str, dict[str, Any]]:
-    """OpenAPI `responses` for the errors that a route may answer with, grouped by status."""
-    codes: dict[int, list[str]] = {}
+    """OpenAPI `responses`: the errors that a route may answer with by status, and all headers."""
+    by_status: dict[int, list[type[ConvoluError]]] = {}
     for error in dict.fromkeys((*errors, *_ANYWHERE)):
-        codes.setdefault(error.status, []).append(f"`{error.code}`: {error.title}")
-    return {
-        status: {
-            "description": "; ".join(lines),
+        by_status.setdefault(error.status, []).append(error)
+    answers: dict[int | str, dict[str, Any]] = {200: {"headers": _REQUEST_ID}}
+    for status, kinds in by_status.items():
+        waiting_helps = all(kind.retry_after_seconds for kind in kinds)
+        answers[status] = {
+            "description": "; ".join(f"`{kind.code}`: {kind.title}" for kind in kinds),
+            "headers": _REQUEST_ID | (_RETRY_AFTER if waiting_helps else {}),
             "content": {
                 "application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}
             },
         }
-        for status, lines in codes.items()
-    }
+    return answers
 
 
 def _http_error(status: int) -> ConvoluError:

@@ -48,7 +48,13 @@ class Answers(BaseModel):
 
 
 class Base64Image(BaseModel):
-    image: str = Field(description="base64 of the file, or a data: URL with it.")
+    """Lines may be wrapped and padding left out, which the pattern does not say."""
+
+    image: str = Field(
+        description="base64 of the file, or a data: URL with it.",
+        pattern="^(data:[^,]{0,200};base64,)?([A-Za-z0-9+/]{4})*[A-Za-z0-9+/]{2,4}={0,2}$",
+        examples=["R0lGODdhAQABAIEAAAAAAAAAAAAAAAAAACwAAAAAAQABAAAIBAABBAQAOw=="],
+    )
 
 
 class ModelSummary(BaseModel):

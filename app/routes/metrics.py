@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fastapi import APIRouter, Request, Response
+from fastapi.responses import PlainTextResponse
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 
 from app.metrics import Metrics
@@ -14,8 +15,8 @@ router = APIRouter(tags=["health"])
 @router.get(
     "/metrics",
     summary="Counters for Prometheus",
-    response_class=Response,
-    responses={200: {"content": {"text/plain": {}}}, **documented()},
+    response_class=PlainTextResponse,
+    responses=documented(),
 )
 def metrics(request: Request) -> Response:
     """Requests, their durations, waiting times and batch sizes, over all workers."""

@@ -51,6 +51,7 @@ logger = logging.getLogger("convolu")
 ANSWER = "answer"  # in a request's state: the future to cancel when its client leaves
 ALL_UP_TO = 10  # classes: models with more answer with their first five
 DEFAULT_TOP_K = 5
+MAX_TOP_K_DIGITS = 9
 MAX_QUERY_FIELDS = 20
 
 
@@ -137,7 +138,7 @@ def parse_query(query: bytes) -> tuple[str | None, int | None]:
     text = values.get("top_k", [None])[-1]
     if text is None:
         return name, None
-    if not (text.isascii() and text.isdigit() and len(text) <= 9 and int(text) >= 1):
+    if not (text.isascii() and text.isdigit() and len(text) <= MAX_TOP_K_DIGITS and int(text) >= 1):
         raise InvalidParameter("top_k: expected a whole number of 1 or more, such as top_k=3.")
     return name, int(text)
 
@@ -154,7 +155,11 @@ async def _documented(
     ] = None,
     top_k: Annotated[
         int | None,
-        Query(ge=1, description="How many classes; without it all up to ten, else five."),
+        Query(
+            ge=1,
+            le=10**MAX_TOP_K_DIGITS - 1,
+            description="How many classes; without it all up to ten, else five.",
+        ),
     ] = None,
 ) -> Answer | Answers:
     """Classify one image or many.
@@ -166,24 +171,8 @@ async def _documented(
     raise AssertionError("only read for the documentation")
 
 
-_BINARY = {"schema": {"type": "string", "format": "binary"}}
-_REQUEST_BODY = {
-    "required": True,
-    "content": {
-        "multipart/form-data": {
-            "schema": {
-                "type": "object",
-                "required": ["file"],
-                "properties": {
-                    "file": {"type": "array", "items": {"type": "string", "format": "binary"}}
-                },
-            }
-        },
-        "image/*": _BINARY,
-        "application/octet-stream": _BINARY,
-        "application/json": {"schema": Base64Image.model_json_schema()},
-    },
-}
+_FILE = {"type": "string", "format": "binary"}
+_BODY = {"schema": _FILE | {"minLength": 1}}
 _ERRORS = (
     EmptyBody,
     NoFile,
@@ -204,6 +193,20 @@ _ERRORS = (
 )
 
 
+def _request_body(max_images: int) -> dict[str, Any]:
+    images = {"type": "array", "items": _FILE, "minItems": 1, "maxItems": max_images}
+    form = {"type": "object", "required": ["file"], "properties": {"file": images}}
+    return {
+        "required": True,
+        "content": {
+            "multipart/form-data": {"schema": form},
+            "image/*": _BODY,
+            "application/octet-stream": _BODY,
+            "application/json": {"schema": Base64Image.model_json_schema()},
+        },
+    }
+
+
 def add_to(app: FastAPI, registry: Registry, settings: Settings) -> APIRoute:
     """Document the route as FastAPI's own, then put the ASGI endpoint in its place."""
     app.router.add_api_route(
@@ -214,7 +217,7 @@ def add_to(app: FastAPI, registry: Registry, settings: Settings) -> APIRoute:
         summary="Classify images",
         tags=["predict"],
         responses=documented(*_ERRORS),
-        openapi_extra={"requestBody": _REQUEST_BODY},
+        openapi_extra={"requestBody": _request_body(settings.max_images_per_request)},
     )
     route = app.router.routes[-1]
     assert isinstance(route, APIRoute)
