@@ -52,12 +52,16 @@ bench: .venv/test .venv-peers/tutorial/installed .venv-peers/litserve/installed 
 	@$(PYTHON) -m venv .venv || { rm -rf .venv; echo "Convolu needs Python 3.11 or newer with venv: apt-get install python3-venv"; exit 1; }
 
 # Exact versions with hashes for Python 3.11 to 3.14 on x86-64 and arm64; serve.txt is a part of test.txt.
+# serve.cdx.json says the same as serve.txt to scanners, as a CycloneDX bill of materials.
 lock:
-	$(PYTHON) -m venv .venv-lock && .venv-lock/bin/pip install --quiet uv
+	$(PYTHON) -m venv .venv-lock && .venv-lock/bin/pip install --quiet uv cyclonedx-bom
 	.venv-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url \
 	  --extra train --extra test --extra bench --output-file requirements/test.txt pyproject.toml
 	.venv-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url \
 	  --constraint requirements/test.txt --output-file requirements/serve.txt pyproject.toml
+	.venv-lock/bin/cyclonedx-py requirements --output-reproducible --pyproject pyproject.toml \
+	  --output-file requirements/serve.cdx.json requirements/serve.txt
+	sed -i 's#"url": "https:[^"]*/\(simple\|project\)/\([^"/]*\)/"#"url": "pkg:pypi/\2"#' requirements/serve.cdx.json  # files are told by their hashes, wherever they lie
 	for peer in tutorial litserve triton; do \
 	  .venv-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url \
 	    --output-file benchmarks/peers/$$peer.txt benchmarks/peers/$$peer.in || exit 1; done

@@ -21,9 +21,14 @@ pytestmark = pytest.mark.container
 SEVEN = Path(__file__).parents[2] / "docs" / "images" / "seven.png"
 IMAGE = "convolu-test"
 HOME = "/opt/convolu/service"
+BILL = "serve.cdx.json"
 MOST_BYTES = 250 * 10**6
 STOP_SECONDS = 5
-HARDENED = ("--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges")
+HARDENED = (
+    *("--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges"),
+    # Enough for two workers, as many as these tests start however many cores there are.
+    *("--pids-limit", "128", "--memory", "1g", "--env", "CONVOLU_WORKERS=2"),
+)
 
 
 @dataclass(frozen=True)
@@ -128,11 +133,13 @@ def test_what_it_adds_to_its_base_without_the_models_is_at_most_250_megabytes(
     assert sum(size for size, _ in own) - models[0] <= MOST_BYTES
 
 
-def test_it_holds_the_service_the_models_and_the_licence_alone(engine: Engine) -> None:
+def test_it_holds_the_service_the_models_the_licence_and_the_bill_of_materials_alone(
+    engine: Engine,
+) -> None:
     found = output_of(engine, "find", HOME, "-type", "f", "-not", "-name", "*.pyc").split()
     wanted = [path for folder in ("app", "models") for path in (ROOT / folder).rglob("*.*")]
     wanted = [path for path in wanted if path.is_file() and path.suffix != ".pyc"]
-    names = {path.relative_to(ROOT).as_posix() for path in [*wanted, ROOT / "LICENSE"]}
+    names = {path.relative_to(ROOT).as_posix() for path in wanted} | {"LICENSE", BILL}
     assert {name.removeprefix(f"{HOME}/") for name in found} == names
 
 
