@@ -169,7 +169,8 @@ class Batcher:
         if batch:
             answers = self._answers(prepared)
             seconds = (time.perf_counter() - began) / len(batch)
-            self._seconds_per_image += _NEWEST * (seconds - self._seconds_per_image)
+            before = self._seconds_per_image or seconds
+            self._seconds_per_image = before + _NEWEST * (seconds - before)
             self._tell(began - batch[0].request.since, answers)
             _on_the_loop(batch[0].request, _deliver, batch, answers)
 

@@ -26,7 +26,13 @@ from app.errors import (
 )
 
 # What any request may be answered with, whatever its route.
-_ANYWHERE = (BadRequest, Unauthorized, HeadersTooLarge, Overloaded, ConvoluError)
+_ANYWHERE: tuple[type[ConvoluError], ...] = (
+    BadRequest,
+    Unauthorized,
+    HeadersTooLarge,
+    Overloaded,
+    ConvoluError,
+)
 _MAX_DETAIL = 700  # characters: the whole body stays under 1 KB
 _INTERNAL = "The fault is in the service's log under this request_id."
 _REQUEST_ID = {
@@ -97,7 +103,8 @@ def handle_framework_errors(app: FastAPI) -> None:
 def documented(*errors: type[ConvoluError]) -> dict[int | str, dict[str, Any]]:
     """OpenAPI `responses`: the errors that a route may answer with by status, and all headers."""
     by_status: dict[int, list[type[ConvoluError]]] = {}
-    for error in dict.fromkeys((*errors, *_ANYWHERE)):
+    every: tuple[type[ConvoluError], ...] = (*errors, *_ANYWHERE)
+    for error in dict.fromkeys(every):
         by_status.setdefault(error.status, []).append(error)
     answers: dict[int | str, dict[str, Any]] = {200: {"headers": _REQUEST_ID}}
     for status, kinds in by_status.items():

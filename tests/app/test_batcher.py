@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Iterator
 
 import numpy as np
@@ -230,3 +231,116 @@ def test_a_fault_of_whoever_counts_is_logged_and_costs_no_answer(
 
     assert [colour_of(answer) for answer in asyncio.run(ask())] == ["red", "blue"]
     assert caplog.text.count("a batch could not be counted") == 2
+
+
+# --- What cannot be answered in time ---
+
+
+def test_an_image_that_waited_too_long_is_refused_without_being_computed(gate: Gate) -> None:
+    async def ask() -> None:
+        batcher = Batcher(gate, 4, 100, max_queue_seconds=0.1)
+        first = batcher.submit([RED])
+        await asyncio.to_thread(gate.waiting.wait, 10)
+        late = batcher.submit([GREEN, BLUE])
+        await asyncio.sleep(0.15)
+        in_time = batcher.submit([BLUE])
+        gate.open.set()
+        with pytest.raises(Overloaded, match=r"may wait 0\.1 seconds") as refused:
+            await late
+        assert refused.value.limit == "queue_seconds"
+        assert [colour_of((await each)[0]) for each in (first, in_time)] == ["red", "blue"]
+        batcher.close()
+
+    asyncio.run(ask())
+    assert gate.batch_sizes == [1, 1]
+
+
+def test_a_request_whose_first_image_had_its_turn_is_answered_whole(gate: Gate) -> None:
+    async def ask() -> int:
+        batcher = Batcher(gate, 1, 100, max_queue_seconds=0.1)
+        both = batcher.submit([RED, GREEN])
+        await asyncio.to_thread(gate.waiting.wait, 10)
+        await asyncio.sleep(0.15)
+        gate.open.set()
+        answers = len(await both)
+        batcher.close()
+        return answers
+
+    assert asyncio.run(ask()) == 2
+
+
+def test_what_would_wait_too_long_is_refused_before_it_waits() -> None:
+    """Slow is 0.1 s an image: thirty of them are more than two seconds of work."""
+
+    class Slow(Classifier):
+        def pixels_from(self, data: bytes) -> Pixels:
+            time.sleep(0.1)
+            return super().pixels_from(data)
+
+    async def ask() -> None:
+        batcher = Batcher(Slow(colour_model()), 4, 1000, max_queue_seconds=2)
+        for _ in range(3):  # it learns how long an image takes
+            await batcher.submit([RED] * 4)
+        waiting = batcher.submit([RED] * 40)
+        began = time.perf_counter()
+        with pytest.raises(Overloaded) as refused:
+            batcher.check_room()
+        assert time.perf_counter() - began < 0.1
+        assert refused.value.limit == "queue_seconds"
+        waiting.cancel()
+        batcher.close()
+
+    asyncio.run(ask())
+
+
+def test_what_no_client_waits_for_any_more_is_not_computed(gate: Gate) -> None:
+    async def ask() -> None:
+        batcher = Batcher(gate, 8, 100)
+        first = batcher.submit([RED])
+        await asyncio.to_thread(gate.waiting.wait, 10)
+        left, stayed = batcher.submit([GREEN] * 3), batcher.submit([BLUE])
+        left.cancel()
+        gate.open.set()
+        await asyncio.gather(first, stayed)
+        batcher.close()
+
+    asyncio.run(ask())
+    assert gate.batch_sizes == [1, 1]
+
+
+def test_no_memory_to_decode_an_image_is_overload_not_a_fault() -> None:
+    class Full(Classifier):
+        def pixels_from(self, data: bytes) -> Pixels:
+            if data == GREEN:
+                raise MemoryError
+            return super().pixels_from(data)
+
+    async def ask() -> list[object]:
+        batcher = Batcher(Full(colour_model()), 4, 10)
+        answers: list[object] = list(await batcher.submit([RED, GREEN]))
+        batcher.close()
+        return answers
+
+    red, refused = asyncio.run(ask())
+    assert colour_of(red) == "red"
+    assert isinstance(refused, Overloaded)
+
+
+def test_a_probe_goes_ahead_of_all_that_waits_and_is_shared(gate: Gate) -> None:
+    async def ask() -> None:
+        batcher = Batcher(gate, 1, 2)
+        queued = [batcher.submit([RED])]
+        await asyncio.to_thread(gate.waiting.wait, 10)
+        queued += [batcher.submit([RED]), batcher.submit([RED])]  # the queue is full
+        probe, same = batcher.probe(BLUE), batcher.probe(BLUE)
+        assert probe is same
+        order: list[str] = []
+        for name, future in (("queued", queued[1]), ("queued", queued[2]), ("probe", probe)):
+            future.add_done_callback(lambda _, name=name: order.append(name))  # type: ignore[misc]
+        gate.open.set()
+        await asyncio.gather(*queued, probe)
+        assert order == ["probe", "queued", "queued"]
+        assert batcher.probe(BLUE) is not probe
+        batcher.close()
+
+    asyncio.run(ask())
