@@ -98,6 +98,9 @@ class Connection(OneWriteProtocol):
     def on_message_complete(self) -> None:
         self._deadline = None
         super().on_message_complete()
+        if not self.pipeline:  # else uvicorn pauses until its turn
+            # A large body has paused it, and who does not read does not hear that its client left.
+            self.flow.resume_reading()
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's signature
         """Answer what cannot be a request, in the one shape of errors, and hang up."""

@@ -13,6 +13,7 @@ from pathlib import Path
 import fastapi_offline
 import pytest
 
+from benchmarks.load import form
 from tests.app.test_serve import announced_url, log_read_aside, started
 from tests.conftest import RED, colour_model
 
@@ -166,6 +167,23 @@ def test_a_client_that_does_not_read_its_answer_is_dropped(models_folder: Path) 
             Path(fastapi_offline.__file__).parent / "static/swagger-ui-bundle.js"
         ).stat()
         assert received < 5 * script_bytes.st_size
+
+
+def test_a_client_that_leaves_before_its_answer_is_heard_of_though_its_body_was_large(
+    models_folder: Path,
+) -> None:
+    """A large body pauses reading, and who does not read does not see a connection end."""
+    photo = (Path(__file__).parents[2] / "benchmarks/pictures/photo-12mp.jpg").read_bytes()
+    headers, body = form(photo, count=10)  # 0.1 s of work
+    head = f"POST /predict HTTP/1.1\r\n{HEAD}Content-Length: {len(body)}\r\n"
+    head += f"Content-Type: {headers['Content-Type']}\r\n\r\n"
+    arguments = ("--port", "0", "--workers", "1", "--models", str(models_folder))
+    with started(*arguments) as process:
+        with connect(int(announced_url(process).rpartition(":")[2])) as client:
+            client.sendall(head.encode() + body)
+        assert process.stdout is not None
+        line = next(line for line in process.stdout if line.startswith("{"))
+    assert json.loads(line)["status"] == 499
 
 
 def headers_of(count: int) -> str:

@@ -1,0 +1,1 @@
+"""Load above what it can do, clients and models that misbehave, processes that end."""
