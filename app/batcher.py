@@ -202,7 +202,8 @@ class Batcher:
         try:
             return self.classifier.pixels_from(data)
         except ConvoluError as error:
-            return error
+            # Its traceback holds the image, and up to a batch of them would wait with it.
+            return type(error)(str(error))
         except MemoryError:
             return Overloaded(f"There is no memory left to decode this image. {_LATER}", "memory")
         except Exception as exc:

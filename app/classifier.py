@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from app.card import Card, Proof, card_from_json, card_from_metadata
+from app.decode import DecodeBudget
 from app.errors import ConvoluError, ModelRefused
 from app.preprocess import Pixels, pixels_from
 
@@ -32,10 +33,17 @@ class Classifier:
     """A model that is loaded, checked against its card and proven.
 
     `model` is the content of an ONNX file; `card_json` the card beside it, for models from
-    elsewhere that carry none. Raises ModelRefused with the reason.
+    elsewhere that carry none; `decode_budget` what its images share with those of other models.
+    Raises ModelRefused with the reason.
     """
 
-    def __init__(self, model: bytes, card_json: bytes | None = None) -> None:
+    def __init__(
+        self,
+        model: bytes,
+        card_json: bytes | None = None,
+        decode_budget: DecodeBudget | None = None,
+    ) -> None:
+        self._decode_budget = decode_budget
         self.version = hashlib.sha256(model).hexdigest()[:12]
         self._session = _session(model)
         self.card: Card = (
@@ -55,7 +63,7 @@ class Classifier:
 
     def pixels_from(self, data: bytes) -> Pixels:
         """Encoded image → the pixels that this model wants."""
-        return pixels_from(data, self.card.preprocess)
+        return pixels_from(data, self.card.preprocess, self._decode_budget)
 
     @property
     def sample(self) -> bytes:

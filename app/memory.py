@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+_TRIM = getattr(ctypes.CDLL(None), "malloc_trim", None)  # musl and macOS have none
 _STATM = Path("/proc/self/statm")  # proc(5): pages of address space, then of resident memory
 
 
@@ -21,10 +22,9 @@ def resident_bytes() -> int:
 
 
 def give_back() -> None:
-    """Return freed memory to the system: glibc keeps what a dropped ONNX session has freed."""
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # musl and macOS have none
-    if trim is not None:
-        trim(0)
+    """Return freed memory to the system: glibc keeps it, a large image's or a whole session's."""
+    if _TRIM is not None:
+        _TRIM(0)
 
 
 @contextmanager

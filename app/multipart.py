@@ -29,9 +29,9 @@ class Upload:
     filename: str | None = None
 
 
-def parse_multipart(body: bytes, boundary: bytes, max_images: int) -> list[Upload]:
+def parse_multipart(body: bytes, boundary: bytes, max_images: int, max_parts: int) -> list[Upload]:
     """The parts named `file`, in order (RFC 7578). Raises BadMultipart, NoFile or TooManyImages."""
-    form = _Form(max_images)
+    form = _Form(max_images, max_parts)
     try:
         parser = MultipartParser(boundary, form.callbacks())  # type: ignore[arg-type]
         parser.write(body)
@@ -48,10 +48,12 @@ def parse_multipart(body: bytes, boundary: bytes, max_images: int) -> list[Uploa
 class _Form:
     """Collects what python-multipart's parser calls back with."""
 
-    def __init__(self, max_images: int) -> None:
+    def __init__(self, max_images: int, max_parts: int) -> None:
         self.uploads: list[Upload] = []
         self.ended = False
         self._max_images = max_images
+        self._max_parts = max_parts
+        self._parts = 0
         self._header_name = self._header_value = b""
         self._disposition = b""
         self._data: list[bytes] = []
@@ -68,6 +70,9 @@ class _Form:
         }
 
     def _part_begin(self) -> None:
+        self._parts += 1
+        if self._parts > self._max_parts:
+            raise BadMultipart(f"At most {self._max_parts} parts fit in one form. Send fewer.")
         self._disposition, self._data = b"", []
 
     def _header_field(self, data: bytes, start: int, end: int) -> None:

@@ -16,6 +16,7 @@ from app import memory
 from app.batcher import Batcher
 from app.card import Card
 from app.classifier import Classifier
+from app.decode import DecodeBudget
 from app.errors import ModelRefused, NotReady, UnknownModel
 from app.metrics import Metrics
 from app.settings import Settings
@@ -46,6 +47,8 @@ class Registry:
     def __init__(self, settings: Settings, metrics: Metrics) -> None:
         self._settings = settings
         self._metrics = metrics
+        # One for all models: each decodes on a thread of its own.
+        self._decode_budget = DecodeBudget(settings.max_pixels, settings.max_decode_bytes)
         self._models: dict[str, Model] = {}
         self._known: dict[str, Signature] = {}  # file name → as it was when served or refused
         self._changed: dict[str, Signature] = {}  # file name → as it was at the last look
@@ -172,7 +175,9 @@ class Registry:
                 raise MemoryError
         with memory.at_most(self._settings.max_model_bytes):
             classifier = Classifier(
-                path.read_bytes(), beside.read_bytes() if beside.exists() else None
+                path.read_bytes(),
+                beside.read_bytes() if beside.exists() else None,
+                self._decode_budget,
             )
         batcher = Batcher(
             classifier,

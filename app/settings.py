@@ -41,6 +41,19 @@ class Settings(BaseSettings):
     max_queue_size: int = Field(
         256, ge=1, description="Images that may wait per model and process; more get 503."
     )
+    max_pixels: int = Field(
+        50_000_000,
+        ge=1,
+        description="Most pixels of an image, whatever its format; some formats may have fewer.",
+    )
+    max_decode_bytes: int = Field(
+        512 * MIB,
+        ge=32 * MIB,  # an image of a megapixel is not counted, and takes up to 24
+        description="Memory that decoding may take at once, per process.",
+    )
+    max_form_parts: int = Field(
+        128, ge=1, description="Most parts of a form, files and fields together."
+    )
 
     max_queue_seconds: float = Field(
         2, gt=0, description="Longest that an image may wait for its turn; after it 503."

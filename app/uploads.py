@@ -34,7 +34,12 @@ _DATA_URL = re.compile(r"data:[^,]{0,200};base64,", re.IGNORECASE)
 
 
 async def read_uploads(
-    scope: Scope, receive: Receive, hold: Hold, max_upload_bytes: int, max_images: int
+    scope: Scope,
+    receive: Receive,
+    hold: Hold,
+    max_upload_bytes: int,
+    max_images: int,
+    max_parts: int,
 ) -> list[Upload]:
     """Read the request to its end: one Upload or more, none of them empty by omission.
 
@@ -60,7 +65,7 @@ async def read_uploads(
     if not body:
         raise EmptyBody(REMEDY)
     if kind == "multipart/form-data":
-        return parse_multipart(body, options.get(b"boundary", b""), max_images)
+        return parse_multipart(body, options.get(b"boundary", b""), max_images, max_parts)
     if is_json:
         return [Upload(parse_json(body, max_upload_bytes))]
     return [Upload(body)]

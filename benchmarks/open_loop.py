@@ -70,8 +70,10 @@ class Client:
             int(head[9:12]), b"\r\nretry-after: " in head.lower(), answer.get("version", "")
         )
 
-    async def close(self) -> None:
-        """Hang up."""
+    async def __aenter__(self) -> Client:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
         while self._idle:
             writer = self._idle.pop()[1]
             writer.close()
@@ -83,6 +85,7 @@ class Client:
             reader, writer = self._idle.pop()
             if not (reader.at_eof() or writer.transport.is_closing()):
                 return reader, writer
+            writer.close()
         return await asyncio.open_connection(HOST, self._port)
 
     async def _exchange(self, connection: Connection, request: bytes) -> tuple[bytes, bytes]:
@@ -100,16 +103,19 @@ class Client:
         return head, body
 
 
-async def fire(client: Client, request: bytes, per_second: float, seconds: float) -> list[Outcome]:
+async def fire(
+    port: int, request: bytes, per_second: float, seconds: float, keep: bool = True
+) -> list[Outcome]:
     """Send at a steady rate; one outcome for each, in order."""
     start, sent = time.perf_counter(), []
-    for number in range(int(per_second * seconds)):
-        due = number / per_second
-        pause = start + due - time.perf_counter()
-        if pause > 0:
-            await asyncio.sleep(pause)
-        sent.append(asyncio.create_task(client.send(request, due, start)))
-    return list(await asyncio.gather(*sent))
+    async with Client(port, keep) as client:
+        for number in range(int(per_second * seconds)):
+            due = number / per_second
+            pause = start + due - time.perf_counter()
+            if pause > 0:
+                await asyncio.sleep(pause)
+            sent.append(asyncio.create_task(client.send(request, due, start)))
+        return list(await asyncio.gather(*sent))
 
 
 async def closed_loop(port: int, request: bytes, clients: int, seconds: float) -> float:
@@ -117,10 +123,10 @@ async def closed_loop(port: int, request: bytes, clients: int, seconds: float) -
     end = time.perf_counter() + seconds
 
     async def one() -> int:
-        client, answered = Client(port), 0
-        while time.perf_counter() < end:
-            answered += (await client.send(request, 0, 0)).status == 200
-        await client.close()
+        answered = 0
+        async with Client(port) as client:
+            while time.perf_counter() < end:
+                answered += (await client.send(request, 0, 0)).status == 200
         return answered
 
     return sum(await asyncio.gather(*(one() for _ in range(clients)))) / seconds

@@ -19,9 +19,10 @@ import numpy as np
 import orjson
 
 from app.classifier import Classifier
+from app.decode import decode
 from app.digit import WORKING_SIDE, digit_pixels
 from app.multipart import parse_multipart
-from app.preprocess import colour, decode, orient, resize
+from app.preprocess import colour, orient, resize
 from app.routes.predict import predictions
 from benchmarks.load import form
 from benchmarks.machine import machine
@@ -67,7 +68,7 @@ def stages(work: Work, classifier: Classifier) -> dict[str, float]:
         return orjson.dumps(answer, option=orjson.OPT_SERIALIZE_NUMPY)
 
     return {
-        "parse": microseconds(lambda: parse_multipart(body, boundary, 1)),
+        "parse": microseconds(lambda: parse_multipart(body, boundary, 1, 128)),
         "decode": microseconds(lambda: decode(data, (side, side))),
         "resize": microseconds(shrink),
         "stack": microseconds(lambda: np.stack([pixels] * BATCH)) / BATCH,

@@ -13,13 +13,15 @@ ROOT = Path(__file__).parent.parent
 # From left to right: a module may import what stands before it, never what stands behind.
 ORDER = [
     "app.errors",
+    "app.memory",
     "app.digit",
+    "app.jpeg",
+    "app.decode",
     "app.preprocess",
     "app.card",
     "app.classifier",
     "app.batcher",
     "app.settings",
-    "app.memory",
     "app.metrics",
     "app.registry",
     "app.watch",

@@ -73,7 +73,12 @@ async def predict(
     model.batcher.check_room()  # before the body: refusing then costs neither side its bytes
     with Hold(bodies) as hold:
         uploads = await read_uploads(
-            scope, receive, hold, settings.max_upload_bytes, settings.max_images_per_request
+            scope,
+            receive,
+            hold,
+            settings.max_upload_bytes,
+            settings.max_images_per_request,
+            settings.max_form_parts,
         )
         model = registry.get(name)  # another version may serve since
         answered = model.batcher.submit([upload.data for upload in uploads])

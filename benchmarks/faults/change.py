@@ -14,7 +14,7 @@ from benchmarks.endurance import state
 from benchmarks.faults.service import Bound, Bounds, counter, digit, service, statuses, workers_of
 from benchmarks.load import Running
 from benchmarks.networks import MODELS
-from benchmarks.open_loop import Client, fire, raw
+from benchmarks.open_loop import fire, raw
 
 
 async def reloads(folder: Path, short: bool) -> Bounds:
@@ -24,10 +24,10 @@ async def reloads(folder: Path, short: bool) -> Bounds:
     shutil.copy(good[0], path)
     swaps, versions = 4 if short else 20, set()
     with service(folder, "digits", 2, digit()) as it:
-        request, client = raw(digit()), Client(it.port)
+        request = raw(digit())
         before = state(it.pid)["megabytes"]
         seconds = 2.5 * swaps
-        firing = asyncio.create_task(fire(client, request, 100, seconds))
+        firing = asyncio.create_task(fire(it.port, request, 100, seconds))
         taken: list[float] = []
         for number in range(swaps):
             source = good[(number + 1) % 2]
@@ -41,7 +41,6 @@ async def reloads(folder: Path, short: bool) -> Bounds:
         outcomes = await firing
         versions = {one.version for one in outcomes}
         after = state(it.pid)["megabytes"]
-        await client.close()
     allowed = 1.2 * max(file.stat().st_size for file in good) / 1e6 + 20 * 1.048576
     return [
         Bound(
@@ -78,8 +77,7 @@ async def stopping(folder: Path, short: bool) -> Bounds:
     """SIGTERM under load: what was accepted is answered."""
     del folder
     with service(MODELS, "mnist-2conv", 2, digit()) as it:
-        client = Client(it.port)
-        firing = asyncio.create_task(fire(client, raw(digit()), 300, 4 if short else 8))
+        firing = asyncio.create_task(fire(it.port, raw(digit()), 300, 4 if short else 8))
         await asyncio.sleep(1.5)
         start = time.perf_counter()
         os.kill(it.pid, signal.SIGTERM)
@@ -87,7 +85,6 @@ async def stopping(folder: Path, short: bool) -> Bounds:
             await asyncio.sleep(0.05)
         ended = time.perf_counter() - start
         outcomes = await firing
-        await client.close()
     return [
         Bound(
             "200, or refused because nobody listens any more (-1); none lost (0)",
@@ -113,9 +110,8 @@ async def killing(folder: Path, short: bool) -> Bounds:
     late, lost, back = 0, 0, []
     with service(MODELS, "mnist-2conv", 2, digit()) as it:
         for _ in range(kills):
-            client = Client(it.port, keep=False)
             began = time.perf_counter()
-            firing = asyncio.create_task(fire(client, raw(digit()), 200, 6))
+            firing = asyncio.create_task(fire(it.port, raw(digit()), 200, 6, keep=False))
             await asyncio.sleep(1)
             victim = workers_of(it)[0]
             start = time.perf_counter()
@@ -154,8 +150,7 @@ async def rolling(folder: Path, short: bool) -> Bounds:
     del folder
     with service(MODELS, "mnist-2conv", 2, digit()) as it:
         before = set(workers_of(it))
-        client = Client(it.port)
-        firing = asyncio.create_task(fire(client, raw(digit()), 200, 10 if short else 20))
+        firing = asyncio.create_task(fire(it.port, raw(digit()), 200, 10 if short else 20))
         await asyncio.sleep(1)
         start = time.perf_counter()
         os.kill(it.pid, signal.SIGHUP)
@@ -166,7 +161,6 @@ async def rolling(folder: Path, short: bool) -> Bounds:
             await asyncio.sleep(0.05)
         rolled = time.perf_counter() - start
         outcomes = await firing
-        await client.close()
     return [
         Bound(
             "not one failure", f"{statuses(outcomes)}", statuses(outcomes) == {200: len(outcomes)}

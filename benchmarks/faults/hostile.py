@@ -26,7 +26,7 @@ from benchmarks.faults.service import (
 )
 from benchmarks.load import HOST, Post, Running
 from benchmarks.networks import MODELS, write_networks
-from benchmarks.open_loop import Client, closed_loop, fire, raw
+from benchmarks.open_loop import closed_loop, fire, raw
 
 QUEUE_SECONDS = 2.0  # the setting's default
 
@@ -38,18 +38,16 @@ async def overload(folder: Path, short: bool) -> Bounds:
     with service(folder, "mobilenetv2", 1, photo()) as it:
         await closed_loop(it.port, request, 2, 1)
         peak = await closed_loop(it.port, request, 3, seconds / 2)
-        client = Client(it.port)
         clean, calm = peak, []
         for share in (1.0,) if short else (1.0, 0.95, 0.9, 0.85, 0.8, 0.7):
-            calm = await fire(client, request, share * peak, seconds / 2)
+            calm = await fire(it.port, request, share * peak, seconds / 2)
             clean = share * peak
             peak = max(peak, sum(one.status == 200 for one in calm) / (seconds / 2))
             if set(statuses(calm)) == {200} and milliseconds(calm, 0.99) < 500:
                 break
-        half = await fire(client, request, 0.5 * clean, seconds / 2)
-        flood = await fire(client, request, 3 * clean, seconds)
-        after = await fire(client, request, 0.5 * clean, max(4, seconds / 2))
-        await client.close()
+        half = await fire(it.port, request, 0.5 * clean, seconds / 2)
+        flood = await fire(it.port, request, 3 * clean, seconds)
+        after = await fire(it.port, request, 0.5 * clean, max(4, seconds / 2))
     answered = [one for one in flood if one.status == 200]
     goodput = len(answered) / seconds
     refused = [one for one in flood if one.status == 503]
@@ -118,7 +116,7 @@ async def leaving(folder: Path, short: bool) -> Bounds:
             del reader
 
         await asyncio.gather(*(send_and_leave(number) for number in range(sent)))
-        (probe,) = await fire(Client(it.port), request, 1, 1)  # behind all that still waits
+        (probe,) = await fire(it.port, request, 1, 1)  # behind all that still waits
         computed = counter(it.port, "convolu_batch_size_images_sum") - computed - 1
     return [
         Bound(
@@ -136,7 +134,7 @@ async def slow_clients(folder: Path, short: bool) -> Bounds:
     del folder
     silent, dripping, timeout = (50, 10, 2) if short else (500, 100, 15)
     with service(MODELS, "mnist-2conv", 1, digit(), receive_timeout_seconds=str(timeout)) as it:
-        alone = await fire(Client(it.port), raw(digit()), 100, 3)
+        alone = await fire(it.port, raw(digit()), 100, 3)
         before = files_of(it)
         start = time.perf_counter()
 
@@ -158,11 +156,9 @@ async def slow_clients(folder: Path, short: bool) -> Bounds:
         head = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: 99999\r\n\r\n"
         many = [slow(b"") for _ in range(silent)] + [slow(head) for _ in range(dripping)]
         gathered = asyncio.gather(*many)
-        beside = await fire(Client(it.port), raw(digit()), 100, timeout)
+        beside = await fire(it.port, raw(digit()), 100, timeout)
         dropped = await gathered
-        client = Client(it.port)
-        await fire(client, raw(digit()), 10, 1)
-        await client.close()
+        await fire(it.port, raw(digit()), 10, 1)
         after = files_of(it)
     return [
         Bound(
@@ -195,8 +191,8 @@ async def bombs(folder: Path, short: bool) -> Bounds:
         ended = asyncio.Event()
         watching = asyncio.create_task(most_megabytes(it, ended))
         hits, digits = await asyncio.gather(
-            asyncio.gather(*(fire(Client(it.port), raw(bomb), 1, 1) for _ in range(16))),
-            fire(Client(it.port), raw(digit("/predict?model=mnist-1conv")), 20, 3),
+            asyncio.gather(*(fire(it.port, raw(bomb), 1, 1) for _ in range(16))),
+            fire(it.port, raw(digit("/predict?model=mnist-1conv")), 20, 3),
         )
         ended.set()
         most = await watching

@@ -12,7 +12,7 @@ from PIL import Image
 
 from app.batcher import Batcher
 from app.classifier import Classifier
-from app.errors import ConvoluError, NotReady, Overloaded, UnsupportedImage
+from app.errors import ConvoluError, InvalidImage, NotReady, Overloaded, UnsupportedImage
 from app.preprocess import Pixels
 from tests.conftest import BLUE, GREEN, RED, colour_model, encode
 
@@ -80,6 +80,21 @@ def test_a_broken_image_spoils_only_itself_in_the_middle_of_a_batch(gate: Gate) 
     assert [colour_of(red), colour_of(green), colour_of(blue)] == ["red", "green", "blue"]
     assert isinstance(broken, UnsupportedImage)
     assert gate.batch_sizes == [1, 2]
+
+
+def test_the_error_of_a_broken_image_does_not_keep_the_image() -> None:
+    cut = encode(np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8))[:-5000]
+
+    async def ask() -> object:
+        batcher = Batcher(Classifier(colour_model()), max_batch_size=8, max_queue_size=8)
+        (error,) = await batcher.submit([cut])
+        batcher.close()
+        return error
+
+    error = asyncio.run(ask())
+    assert isinstance(error, InvalidImage)
+    assert "cannot be decoded to the end" in str(error)
+    assert (error.__traceback__, error.__cause__, error.__context__) == (None, None, None)
 
 
 def test_what_waits_while_one_batch_runs_becomes_the_next_up_to_the_limit(gate: Gate) -> None:

@@ -32,6 +32,9 @@ def test_settings_cannot_be_changed() -> None:
         ("WORKERS", "0"),
         ("MAX_UPLOAD_BYTES", "0"),
         ("MAX_QUEUE_SIZE", "0"),
+        ("MAX_PIXELS", "0"),
+        ("MAX_DECODE_BYTES", "33554431"),  # 32 MiB are the least
+        ("MAX_FORM_PARTS", "0"),
         ("CORS_ORIGINS", "*"),
         ("CORS_ORIGINS", "https://*.example.org"),
         ("CORS_ORIGINS", "example.org"),

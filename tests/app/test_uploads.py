@@ -82,7 +82,7 @@ def read(
         headers.append((b"content-length", length))
     scope = {"type": "http", "headers": headers}
     hold = Hold(HeldBodies(10 * limit + 4096))
-    return run(read_uploads(scope, receive or receiver(chunks), hold, limit, max_images))
+    return run(read_uploads(scope, receive or receiver(chunks), hold, limit, max_images, 128))
 
 
 def run(reading: Awaitable[list[Upload]]) -> list[Upload]:

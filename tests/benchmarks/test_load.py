@@ -15,7 +15,7 @@ from tests.conftest import RED
 def test_a_form_of_the_benchmark_is_a_form_to_the_service() -> None:
     headers, body = form(RED, 3)
     boundary = headers["Content-Type"].partition("boundary=")[2].encode()
-    assert [upload.data for upload in parse_multipart(body, boundary, 3)] == [RED] * 3
+    assert [upload.data for upload in parse_multipart(body, boundary, 3, 128)] == [RED] * 3
 
 
 def test_a_server_runs_from_its_first_answer_to_the_end_of_the_block(

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 import app
 from app.card import Card
 from app.classifier import Classifier, Probabilities
-from app.preprocess import Preprocess, decode, pixels_from
+from app.decode import decode
+from app.preprocess import Preprocess, pixels_from
 from tests.conftest import encode
 from tests.training.test_train import TINY, bars
 from training.build import build, proof_images
