@@ -133,6 +133,7 @@ async def slow_clients(folder: Path, short: bool) -> Bounds:
     """500 silent connections and 100 that send a byte now and then, beside digits."""
     del folder
     silent, dripping, timeout = (50, 10, 2) if short else (500, 100, 15)
+    allowed = timeout + (10 if short else 2)  # a busy machine may look late
     with service(MODELS, "mnist-2conv", 1, digit(), receive_timeout_seconds=str(timeout)) as it:
         alone = await fire(it.port, raw(digit()), 100, 3)
         before = files_of(it)
@@ -141,7 +142,7 @@ async def slow_clients(folder: Path, short: bool) -> Bounds:
         async def slow(start_of_request: bytes) -> float:
             reader, writer = await asyncio.open_connection(HOST, it.port)
             writer.write(start_of_request)
-            while not reader.at_eof():
+            while not reader.at_eof() and time.perf_counter() - start < allowed + 2:
                 try:
                     async with asyncio.timeout(1):
                         await reader.read(65536)
@@ -175,7 +176,7 @@ async def slow_clients(folder: Path, short: bool) -> Bounds:
         Bound(
             f"every slow one dropped, within {timeout} s",
             f"{len(dropped)} of {silent + dripping}, the last after {max(dropped):.1f} s",
-            max(dropped) <= timeout + 2 + (30 if short else 0),
+            max(dropped) <= allowed,
         ),
         Bound("no descriptor kept", f"{before} → {after}", after <= before + 2),
     ]

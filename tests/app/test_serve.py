@@ -8,9 +8,10 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Thread
 
@@ -191,3 +192,74 @@ def test_the_healthcheck_follows_readiness(models_folder: Path) -> None:
 
 def test_there_is_at_least_one_core_and_no_more_than_the_machine_has() -> None:
     assert 1 <= usable_cores() <= (os.cpu_count() or 1)
+
+
+def test_metrics_on_a_port_of_their_own_are_nowhere_else(models_folder: Path) -> None:
+    arguments = ("--port", "0", "--workers", "2", "--models", str(models_folder))
+    with started(*arguments, CONVOLU_METRICS_PORT="0") as process:
+        assert process.stdout is not None
+        found = re.search(r"Metrics: (http://\S+)", process.stdout.readline())
+        assert found
+        url = announced_url(process)
+        for _ in range(5):
+            assert httpx2.post(f"{url}/predict", content=RED).status_code == 200
+        assert httpx2.get(f"{url}/metrics").status_code == 404
+        page = httpx2.get(found[1]).text
+    assert 'convolu_requests_total{model="colours",route="/predict",status="200"} 5.0' in page
+    assert "convolu_workers 2.0" in page
+
+
+@pytest.mark.parametrize(
+    ("host", "keys", "warns"),
+    [
+        ("127.0.0.1", False, False),
+        ("localhost", False, False),
+        ("0.0.0.0", False, True),
+        ("0.0.0.0", True, False),
+    ],
+)
+def test_a_service_that_anyone_may_call_says_so(
+    tmp_path: Path, host: str, keys: bool, warns: bool
+) -> None:
+    (tmp_path / "keys").write_text("")
+    environment = {"CONVOLU_API_KEYS_FILE": str(tmp_path / "keys")} if keys else {}
+    # Without models it ends before it listens, and has said this first.
+    arguments = ("--port", "0", "--workers", "1", "--models", str(tmp_path / "none"))
+    with started(*arguments, "--host", host, **environment) as process:
+        output, _ = process.communicate(timeout=DEADLINE_SECONDS)
+    assert ("Anyone who reaches" in output) == warns
+
+
+@pytest.mark.parametrize("signal_number", [signal.SIGKILL, signal.SIGHUP])
+def test_a_single_worker_is_replaced_when_it_dies_and_when_that_is_asked(
+    models_folder: Path, signal_number: signal.Signals
+) -> None:
+    arguments = ("--port", "0", "--workers", "1", "--models", str(models_folder))
+    with started(*arguments) as process:
+        url = announced_url(process)
+        (before,) = workers_of(process.pid)
+        killed = before if signal_number == signal.SIGKILL else process.pid
+        os.kill(killed, signal_number)
+        deadline = time.monotonic() + DEADLINE_SECONDS
+        while time.monotonic() < deadline:
+            if workers_of(process.pid) not in ([before], []) and answers(url):
+                break
+        assert workers_of(process.pid) != [before]
+        assert answers(url)
+
+
+def workers_of(pid: int) -> list[int]:
+    """The service's children that answer requests, or will."""
+    found = []
+    for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+        with suppress(OSError):  # it has just ended
+            if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes():
+                found.append(int(child))
+    return found
+
+
+def answers(url: str) -> bool:
+    try:
+        return httpx2.post(f"{url}/predict", content=RED).status_code == 200
+    except httpx2.TransportError:
+        return False

@@ -24,7 +24,7 @@ def test_it_keeps_working(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "sabotage", "asked"),
     [
-        ("overload", "no_limits", "2 s after it all are answered with 200"),
+        ("overload", "no_limits", "… as quick as before"),
         ("leaving", "no_leaving", "at most 10 % of them are computed"),
         ("slow_clients", "no_deadline", "every slow one dropped"),
         ("reloads", "reload_in_place", "not one failure"),
