@@ -142,7 +142,7 @@ def open_image(
             kind = "progressive JPEG"
         image = Image.open(io.BytesIO(data), formats=[format_name])
         # A phone's JPEG may hold further pictures, which are never read.
-        if format_name != "JPEG" and getattr(image, "is_animated", False):
+        if format_name != "JPEG" and (getattr(image, "is_animated", False) or _has_canvas(data)):
             kind = "animation"
         _check_size(image, kind, max_pixels)
         if kind == "progressive JPEG":
@@ -190,6 +190,13 @@ def sniff(data: bytes) -> str | None:
     if data.startswith(b"BM"):
         return "BMP"
     return None
+
+
+def _has_canvas(data: bytes) -> bool:
+    """A WebP animation of one frame, which Pillow calls a still picture, and decodes as one."""
+    return (
+        data[:4] == b"RIFF" and data[12:16] == b"VP8X" and len(data) > 20 and bool(data[20] & 0x02)
+    )
 
 
 def _invalid(format_name: str) -> InvalidImage:

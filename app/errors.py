@@ -83,7 +83,7 @@ class UnsupportedImage(ConvoluError):
 
 
 class UnsupportedMediaType(ConvoluError):
-    status, code, title = 415, "unsupported_media_type", "The Content-Type is not supported"
+    status, code, title = 415, "unsupported_media_type", "This kind of body is not supported"
 
 
 class InvalidImage(ConvoluError):

@@ -10,9 +10,9 @@ import re
 
 from app.errors import InvalidImage
 
-# Each scan goes over all blocks again: a hundred empty ones of 44 bytes over 25 megapixels take
-# 0.2 s, and 10 MB have room for 200,000. Encoders write 10, the most patient ones a few dozen.
-MAX_SCANS = 100
+# Each scan goes over all blocks again, and one that refines may be 12 bytes long: 16 ms over 25
+# megapixels, and 10 MB have room for 800,000. libjpeg writes 10, patient encoders two dozen.
+MAX_SCANS = 50
 # Pillow joins the pieces of EXIF anew with each: 500,000 segments in 10 MB would take half a
 # minute. Cameras write a dozen, the largest depth map about a hundred.
 MAX_SEGMENTS = 500

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gc
 import logging
+import warnings
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -33,6 +34,8 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
     """
     # It warns of each malformed body; we answer those, and a log of them could be made to flood.
     logging.getLogger("python_multipart").setLevel(logging.ERROR)
+    # So does Pillow, of damaged metadata, in words that change with the numbers in the file.
+    warnings.filterwarnings("ignore", module=r"PIL\.")
     settings = settings or Settings()
     counts = Metrics()
     registry = Registry(settings, counts)
@@ -64,6 +67,7 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
         license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
         docs_url=None,
         redoc_url=None,
+        redirect_slashes=False,  # its redirects repeat whatever the client calls the host
         lifespan=lifespan,
     )
     api.state.registry = registry
@@ -83,6 +87,10 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
             scope["route"] = predict_route
             await predict_route.app(scope, receive, send)
         else:
+            if scope["type"] == "http":
+                # Starlette answers a range that makes no sense in plain text; RFC 9110, 14.2
+                # lets a server send the whole file.
+                scope["headers"] = [item for item in scope["headers"] if item[0] != b"range"]
             await api(scope, receive, send)
 
     app: ASGIApp = Edge(dispatch, counts, RequestLog(), keys)

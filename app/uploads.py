@@ -111,7 +111,9 @@ def parse_json(body: bytes, max_upload_bytes: int) -> bytes:
     if text.lstrip()[:5].lower() == "data:":
         prefix = _DATA_URL.match(text.lstrip())
         if prefix is None:
-            raise BadBase64("Expected a data: URL of the form data:image/png;base64,…")
+            raise BadBase64(
+                "Expected a data: URL with base64, such as data:image/png;base64,iVBORw0KGgo=."
+            )
         text = text.lstrip()[prefix.end() :]
     try:
         # Tools wrap lines (RFC 2045) and drop the padding (RFC 4648, 3.2); both are unambiguous.
@@ -129,10 +131,14 @@ def parse_json(body: bytes, max_upload_bytes: int) -> bytes:
 
 
 def _headers(scope: Scope) -> tuple[bytes, int | None]:
+    """The type and the length that are announced. Raises UnsupportedMediaType."""
     content_type, content_length = b"", None
     for name, value in scope["headers"]:
         if name == b"content-type":
             content_type = value
+        elif name == b"content-encoding" and value.lower() not in (b"", b"identity"):
+            # Ten megabytes can unfold to ten gigabytes, and pictures are compressed already.
+            raise UnsupportedMediaType("Send the body uncompressed, without Content-Encoding.")
         elif name == b"content-length" and value.isdigit():
             content_length = int(value[:19])  # more digits are too many bytes whatever they say
     return content_type, content_length

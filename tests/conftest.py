@@ -73,6 +73,26 @@ def colour_model(
     )
 
 
+def mosaic_model() -> bytes:
+    """A model whose answer changes with every pixel and its place: random weights, 8 × 6 in RGB."""
+    random = np.random.default_rng(7)
+    weights = (random.standard_normal((6 * 8 * 3, 8)) / 400).astype(np.float32)
+    nodes = [
+        helper.make_node("Cast", ["image"], ["float"], to=TensorProto.FLOAT),
+        helper.make_node("Flatten", ["float"], ["flat"]),
+        helper.make_node("MatMul", ["flat", "weights"], ["logits"]),
+        helper.make_node("Softmax", ["logits"], ["probabilities"], axis=-1),
+    ]
+    labels = [f"class {number}" for number in range(8)]
+    return _model(
+        nodes,
+        ("image", TensorProto.UINT8, ["N", 6, 8, 3]),
+        ("probabilities", TensorProto.FLOAT, ["N", 8]),
+        [numpy_helper.from_array(weights, "weights")],
+        colour_card(name="mosaic", labels=labels, preprocess=Preprocess(6, 8)),
+    )
+
+
 def foreign_model() -> bytes:
     """As a framework elsewhere writes it: float32 NCHW in, logits out, no card."""
     nodes = [

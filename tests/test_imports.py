@@ -35,6 +35,7 @@ ORDER = [
     "app.schemas",
     "app.routes",
     "app.main",
+    "app.upgrade",
     "app.one_write",
     "app.connection",
     "app.serve",

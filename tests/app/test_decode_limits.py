@@ -52,6 +52,19 @@ def webp_of(width: int, height: int) -> bytes:
     return data[:start] + bits.to_bytes(4, "little") + data[start + 4 :]
 
 
+def webp_animation(width: int, height: int, frames: int = 1) -> bytes:
+    """Frames of one pixel on a canvas of any size: 94 bytes for one."""
+
+    def part(name: bytes, data: bytes) -> bytes:
+        return name + struct.pack("<I", len(data)) + data + bytes(len(data) % 2)
+
+    pixel = encode(Image.new("RGBA", (1, 1), (9, 8, 7, 6)), "WEBP", lossless=True)[12:]
+    canvas = b"".join((side - 1).to_bytes(3, "little") for side in (width, height))
+    body = b"WEBP" + part(b"VP8X", b"\x02" + bytes(3) + canvas) + part(b"ANIM", bytes(6))
+    body += part(b"ANMF", bytes(12) + b"\x64" + bytes(3) + pixel) * frames
+    return b"RIFF" + struct.pack("<I", len(body)) + body
+
+
 def apng_of(width: int, height: int) -> bytes:
     control = struct.pack(">IIIIIHHBB", 0, width, height, 0, 0, 1, 1, 0, 0)
     frames = chunk(b"acTL", struct.pack(">II", 2, 0)), chunk(b"fcTL", control)
@@ -240,3 +253,13 @@ def test_a_long_thread_within_the_limit_is_read(width: int, height: int) -> None
     for layout in LAYOUTS:
         preprocess = Preprocess(28, 28, 1, layout)
         assert pixels_from(data, preprocess).shape == (28, 28, 1)
+
+
+@needs_webp
+@pytest.mark.parametrize("frames", [1, 2])
+def test_the_canvas_of_a_webp_has_the_limit_of_animations_however_few_its_frames(
+    frames: int,
+) -> None:
+    assert pixels_from(webp_animation(2000, 2000, frames), Preprocess(4, 4)).shape == (4, 4, 3)
+    with pytest.raises(ImageTooLarge, match="animation; received 2000×2001"):
+        pixels_from(webp_animation(2000, 2001, frames), Preprocess(4, 4))

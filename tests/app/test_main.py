@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from pathlib import Path
 
 import pytest
@@ -77,3 +78,31 @@ def test_below_another_apps_path_the_service_answers_the_same(client: TestClient
 def test_what_predict_does_not_take_is_answered_by_fastapi(client: TestClient) -> None:
     check_problem(client.get("/predict"), 405)
     assert client.get("/predict").headers["allow"] == "POST"
+
+
+@pytest.mark.parametrize("path", ["/predict/", "/healthz/", "/docs/", "/web", "/models/"])
+def test_no_path_redirects(client: TestClient, path: str) -> None:
+    """A redirect would repeat whatever the client calls the host."""
+    response = client.get(path, headers={"host": "elsewhere.example"}, follow_redirects=False)
+    check_problem(response, 404)
+    assert "elsewhere" not in str(response.headers)
+
+
+@pytest.mark.parametrize("path", ["/", "/docs", "/web/page.js"])
+@pytest.mark.parametrize(
+    "ranges", ["bytes=0-0", "bytes=0-0,2-2", "bytes=9-1", "bytes=a", "lines=1"]
+)
+def test_a_file_is_sent_whole_whatever_range_is_asked_for(
+    client: TestClient, path: str, ranges: str
+) -> None:
+    response = client.get(path, headers={"range": ranges})
+    assert response.status_code == 200
+    assert response.content == client.get(path).content
+
+
+def test_what_pillow_warns_of_is_not_logged(make_client: MakeClient) -> None:
+    make_client()
+    # In tests a warning is an error.
+    warnings.warn_explicit("tag 274", UserWarning, "TiffImagePlugin.py", 946, "PIL.TiffImagePlugin")
+    with pytest.raises(UserWarning):
+        warnings.warn_explicit("ours", UserWarning, "preprocess.py", 1, "app.preprocess")

@@ -69,6 +69,7 @@ def read(
     *chunks: bytes,
     content_type: str | bytes | None = None,
     content_length: int | bytes | None = None,
+    content_encoding: bytes | None = None,
     limit: int = LIMIT,
     max_images: int = 4,
     receive: Receive | None = None,
@@ -80,6 +81,8 @@ def read(
     if content_length is not None:
         length = content_length if isinstance(content_length, bytes) else b"%d" % content_length
         headers.append((b"content-length", length))
+    if content_encoding is not None:
+        headers.append((b"content-encoding", content_encoding))
     scope = {"type": "http", "headers": headers}
     hold = Hold(HeldBodies(10 * limit + 4096))
     return run(read_uploads(scope, receive or receiver(chunks), hold, limit, max_images, 128))
@@ -168,6 +171,17 @@ def test_json_gives_its_image(content_type: str) -> None:
 def test_any_other_type_is_refused_before_the_body_is_read(content_type: str | bytes) -> None:
     with pytest.raises(UnsupportedMediaType, match=REMEDY):
         read(content_type=content_type, receive=silent)
+
+
+@pytest.mark.parametrize("encoding", [b"gzip", b"br", b"gzip, identity", b"GZIP", b"\xff"])
+def test_a_compressed_body_is_refused_before_it_is_read(encoding: bytes) -> None:
+    with pytest.raises(UnsupportedMediaType, match="uncompressed, without Content-Encoding"):
+        read(content_encoding=encoding, receive=silent)
+
+
+@pytest.mark.parametrize("encoding", [b"", b"identity", b"Identity"])
+def test_an_encoding_that_changes_nothing_is_none(encoding: bytes) -> None:
+    assert read(IMAGE, content_encoding=encoding) == [Upload(IMAGE)]
 
 
 @pytest.mark.parametrize(
