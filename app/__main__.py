@@ -1,4 +1,4 @@
-"""The command line: `convolu`, or `python -m app`: serve, predict, models."""
+"""The command line: `convolu`, or `python -m app`: serve, predict, models, key."""
 
 from __future__ import annotations
 

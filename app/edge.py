@@ -11,7 +11,8 @@ import logging
 import re
 import secrets
 import time
-from typing import ClassVar
+from collections.abc import Iterable
+from typing import Any, ClassVar
 
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -32,6 +33,7 @@ _OPEN = {"/", "/docs"}
 _OPEN_FOLDERS = ("/web/", "/docs/assets/")
 _ALWAYS = (b"x-content-type-options", b"nosniff")
 _FRESH = (b"cache-control", b"no-store")
+_REVALIDATED = (b"cache-control", b"no-cache")  # files have an ETag: 304 if they are the same
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _CLIENT_LEFT = 499  # nginx' number for it; it is only counted, nobody is there to read it
 
@@ -61,6 +63,8 @@ class Edge:
         began = time.perf_counter()
         id_header, body_bytes = _id_and_length(scope)
         request_id = id_header.decode()
+        # Below the app, also where it is mounted below another's. Now: a mount changes the scope.
+        path: str = scope["path"].removeprefix(scope.get("root_path", ""))
         state = scope.setdefault("state", {})
         state["request_id"] = request_id
         status = 0
@@ -74,12 +78,12 @@ class Edge:
                     (b"x-request-id", id_header),
                     _ALWAYS,
                 ]
-                if not scope["path"].startswith(_OPEN_FOLDERS):  # files, which have an ETag
-                    message["headers"].append(_FRESH)
+                is_file = path.startswith(_OPEN_FOLDERS)
+                message["headers"].append(_REVALIDATED if is_file else _FRESH)
             await send(message)
 
         try:
-            self._admit(scope, state)
+            self._admit(path, scope["headers"], state)
             await self.app(scope, receive, send_with_id)
         except ClientDisconnect:
             status = status or _CLIENT_LEFT
@@ -107,9 +111,10 @@ class Edge:
                 state.get("key"),
             )
 
-    def _admit(self, scope: Scope, state: dict[str, object]) -> None:
+    def _admit(
+        self, path: str, headers: Iterable[tuple[bytes, bytes]], state: dict[str, object]
+    ) -> None:
         """Before anything is read or done for it: raises Overloaded or Unauthorized."""
-        path: str = scope["path"]
         if path in _PROBES:
             return
         if EXCESS in state:
@@ -119,7 +124,18 @@ class Edge:
                 "connections",
             )
         if self._keys is not None and not (path in _OPEN or path.startswith(_OPEN_FOLDERS)):
-            state["key"] = self._keys.name_of(scope["headers"])
+            state["key"] = self._keys.name_of(headers)
+
+
+def document_keys(document: dict[str, Any]) -> None:
+    """Say in an OpenAPI document which requests need a key, and how it may come."""
+    document["components"]["securitySchemes"] = {
+        "bearer": {"type": "http", "scheme": "bearer"},
+        "header": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+    }
+    document["security"] = [{"bearer": []}, {"header": []}]
+    for path in _PROBES:
+        document["paths"][path]["get"]["security"] = []
 
 
 def _id_and_length(scope: Scope) -> tuple[bytes, int | None]:

@@ -27,22 +27,30 @@ class ApiKeys:
     """The keys of a file, read again when the file has changed."""
 
     def __init__(self, path: Path) -> None:
-        """Raises ValueError or OSError if the file cannot be read."""
+        """Raises OSError if the file cannot be read, ValueError if a line of it is no key."""
         self._path = path
-        self._changed_at = path.stat().st_mtime_ns
-        self._digests = parse_keys(path.read_text("utf-8"))
+        self._signature: tuple[int, int, int] | None = None
+        self._fault = ""  # the last that was said of the file
+        self._read()
 
     def refresh(self) -> None:
         """Read the file again if it has changed; what cannot be read leaves the old keys valid."""
+        fault = ""
         try:
-            changed_at = self._path.stat().st_mtime_ns
-            if changed_at != self._changed_at:
-                self._changed_at = changed_at
-                self._digests = parse_keys(self._path.read_text("utf-8"))
+            self._read()
         except (OSError, ValueError) as exc:
-            if self._changed_at:
-                logger.error("the API keys stay as they were: %s", exc)
-            self._changed_at = 0  # said once; read again as soon as it can be
+            fault = str(exc)
+        if fault and fault != self._fault:
+            logger.error("the API keys stay as they were: %s", fault)
+        self._fault = fault
+
+    def _read(self) -> None:
+        stat = self._path.stat()
+        signature = stat.st_ino, stat.st_size, stat.st_mtime_ns
+        if signature != self._signature:
+            # Bytes that are no UTF-8 make a line that is no key, and harm no comment.
+            self._digests = parse_keys(self._path.read_text("utf-8-sig", errors="replace"))
+            self._signature = signature
 
     def name_of(self, headers: Iterable[tuple[bytes, bytes]]) -> str:
         """The name of the key that a request brings. Raises Unauthorized."""
@@ -86,5 +94,6 @@ def new_key(name: str) -> tuple[str, str]:
     """A new random key, and the line that makes it valid. Raises ValueError for a bad name."""
     key = secrets.token_urlsafe(32)
     line = f"{name} {hashlib.sha256(key.encode()).hexdigest()}"
-    parse_keys(line)
+    if name not in parse_keys(line):  # a comment, or spaces around it
+        raise ValueError("the name is none that a line of the key file can have")
     return key, line

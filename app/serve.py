@@ -22,6 +22,7 @@ from uvicorn.supervisors import Multiprocess
 
 from app import metrics
 from app.connection import Connection
+from app.keys import ApiKeys
 from app.settings import Settings
 
 GRACE_SECONDS = 15  # for requests under way when the service is told to stop
@@ -29,13 +30,13 @@ PROVE_SECONDS = 60  # for a new worker to load and prove its models
 
 
 def serve(settings: Settings) -> None:
-    """Run until SIGTERM or SIGINT; exits if the port is taken or no model can be served.
+    """Run until SIGTERM or SIGINT; exits without a free port, sound keys or a model to serve.
 
     SIGHUP replaces the workers one after the other. A worker that dies is replaced, also if it is
     the only one: the supervisor answers no request itself, so no request can end it.
     """
     port = _free_port(settings.host, settings.port)
-    _warn_if_open(settings)
+    _check_keys(settings)
     config = uvicorn.Config(
         "app.main:create_app",
         factory=True,
@@ -59,13 +60,24 @@ def serve(settings: Settings) -> None:
         if settings.metrics_port is not None:
             _serve_metrics(settings.host, settings.metrics_port)
         supervisor = _Supervisor(config, [_SocketToCome(settings.host, port)])  # type: ignore[list-item]
+        supervisor.needs_key = settings.api_keys_file is not None
         supervisor.run()
     if any(process.exitcode == STARTUP_FAILURE for process in supervisor.processes):
         sys.exit(STARTUP_FAILURE)
 
 
-def _warn_if_open(settings: Settings) -> None:
-    if settings.api_keys_file is None and not _is_loopback(settings.host):
+def _check_keys(settings: Settings) -> None:
+    """Exits if the key file is bad: every worker reads it, here that is said once.
+
+    Warns where there is none and others than this machine may call.
+    """
+    if settings.api_keys_file is not None:
+        try:
+            ApiKeys(settings.api_keys_file)
+        except (OSError, ValueError) as exc:
+            print(f"CONVOLU_API_KEYS_FILE: {exc}", file=sys.stderr)
+            sys.exit(1)
+    elif not _is_loopback(settings.host):
         print(
             f"Anyone who reaches {settings.host}:{settings.port} may call this service: it has no "
             "API keys (CONVOLU_API_KEYS_FILE).",
@@ -105,11 +117,13 @@ def usable_cores() -> int:
 class _Supervisor(Multiprocess):
     """uvicorn's, which also says when all are ready and tidies up after a worker that has ended."""
 
+    needs_key = False
+
     def init_processes(self) -> None:
         super().init_processes()
         self._pids = {process.pid for process in self.processes}
         if all(process.wait_until_ready(PROVE_SECONDS) for process in self.processes):
-            announce(self.config.host, self.config.port)
+            announce(self.config.host, self.config.port, self.needs_key)
 
     def keep_subprocess_alive(self) -> None:
         super().keep_subprocess_alive()
@@ -163,14 +177,15 @@ def _end_for_port(host: str, port: int, exc: OSError, setting: str) -> NoReturn:
     sys.exit(1)
 
 
-def announce(host: str, port: int) -> None:
+def announce(host: str, port: int, needs_key: bool) -> None:
     """Say where the service is and show a call that works when pasted."""
     shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
     url = f"http://{shown}:{port}"
     sample = Path("docs/images/seven.png")
     picture = sample if sample.exists() else "picture.png"
+    header = '-H "Authorization: Bearer $CONVOLU_KEY" ' if needs_key else ""
     print(
         f"Convolu is ready: {url}/ (the API: {url}/docs)\n\n"
-        f"    curl -F file=@{picture} {url}/predict\n",
+        f"    curl {header}-F file=@{picture} {url}/predict\n",
         flush=True,
     )

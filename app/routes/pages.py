@@ -16,9 +16,13 @@ WEB = Path(__file__).parent.parent / "web"
 
 _CSP = (
     "default-src 'self'; img-src 'self' blob: data:; object-src 'none'; base-uri 'none'; "
-    "frame-ancestors 'none'"
+    "form-action 'none'; frame-ancestors 'none'"
 )
-_PAGE_HEADERS = {"Content-Security-Policy": _CSP, "Referrer-Policy": "no-referrer"}
+_PAGE_HEADERS = {
+    "Content-Security-Policy": _CSP,
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+}
 # Swagger UI sets style attributes from its script.
 _DOCS_HEADERS = _PAGE_HEADERS | {
     "Content-Security-Policy": _CSP + "; style-src 'self' 'unsafe-inline'"

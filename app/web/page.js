@@ -1,6 +1,8 @@
 // The page: one image → POST /predict → bars. It prepares nothing: the file goes as it is, so that
 // the answer here is the answer any other client gets.
 
+import { call, curlOptions } from "/web/key.js";
+
 const at = (id) => document.getElementById(id);
 const form = at("form"), file = at("file"), drop = at("drop"), model = at("model");
 const models = new Map();
@@ -30,16 +32,36 @@ function show(predictions) {
   }));
 }
 
+function showCall() {
+  const name = (image.name || "image.png").replaceAll("'", "'\\''"); // as a shell quotes it
+  const words = ["curl", ...curlOptions(), `-F 'file=@${name}'`, `"${location.origin}/predict?model=${encodeURIComponent(model.value)}"`];
+  at("call").hidden = false;
+  at("curl").textContent = words.join(" ");
+}
+
+async function list() {
+  const response = await call("/models");
+  const { models: all } = await response.json();
+  model.replaceChildren();
+  for (const one of all) {
+    models.set(one.name, one);
+    model.add(new Option(one.name, one.name, one.default, one.default));
+  }
+  describe();
+}
+
 async function ask() {
   if (!image) return;
   const number = ++asked;
   say("Classifying …");
   try {
+    if (!models.size) await list();
     const body = new FormData();
     body.append("file", image, image.name || "image");
-    const response = await fetch(`/predict?model=${encodeURIComponent(model.value)}`, { method: "POST", body });
+    const response = await call(`/predict?model=${encodeURIComponent(model.value)}`, { method: "POST", body });
     const answer = await response.json();
     if (number !== asked) return;
+    showCall();
     if (!response.ok) {
       show([]);
       return say(`${answer.title}. ${answer.detail}`, true);
@@ -61,12 +83,11 @@ function take(candidate) {
   preview.src = URL.createObjectURL(image);
   preview.hidden = false;
   at("hint").hidden = true;
-  at("call").hidden = false;
-  at("curl").textContent = `curl -F file=@${image.name || "image.png"} "${location.origin}/predict?model=${model.value}"`;
   ask();
 }
 
 function describe() {
+  if (!models.size) return;
   const { description, labels, accuracy } = models.get(model.value);
   const measured = accuracy === null ? "" : ` Right on ${(accuracy * 100).toFixed(2)} % of its test images.`;
   at("about").textContent = `${description} It knows ${labels.length} classes and nothing else.${measured}`.trim();
@@ -87,12 +108,7 @@ for (const type of ["dragover", "dragleave", "drop"]) {
 }
 
 try {
-  const response = await fetch("/models");
-  for (const one of (await response.json()).models) {
-    models.set(one.name, one);
-    model.add(new Option(one.name, one.name, one.default, one.default));
-  }
-  describe();
+  await list();
 } catch {
   say("The service does not answer. Is it still running?", true);
 }

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from app.keys import ApiKeys
 from tests.conftest import BLUE, RED
 
 ROOT = Path(__file__).parents[2]
@@ -69,6 +71,24 @@ def test_models_lists_what_a_folder_holds(models_folder: Path) -> None:
 def test_a_folder_without_models_is_one_clear_line(tmp_path: Path) -> None:
     done = convolu("models", "--models", str(tmp_path))
     assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_key_is_shown_once_and_its_line_is_for_the_file(tmp_path: Path) -> None:
+    done = convolu("key", "front-end.1")
+    assert done.returncode == 0
+    assert re.fullmatch(r"front-end\.1 [0-9a-f]{64}\n", done.stdout)
+    said = re.fullmatch(r"The key, shown only now: ([\w-]{43})\n", done.stderr)
+    assert said
+    (tmp_path / "keys").write_text(done.stdout)
+    assert ApiKeys(tmp_path / "keys").name_of([(b"x-api-key", said[1].encode())]) == "front-end.1"
+
+
+@pytest.mark.parametrize("name", ["front end", "", "ä", "n" * 65, "#comment"])
+def test_a_name_that_no_key_can_have_is_one_clear_line(name: str) -> None:
+    done = convolu("key", name)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("A name is of letters, digits")
     assert done.stderr.count("\n") == 1
 
 

@@ -10,6 +10,7 @@ from starlette.routing import Mount
 from starlette.testclient import TestClient
 
 from app.errors import ModelRefused
+from app.keys import new_key
 from app.main import create_app
 from tests.conftest import RED, MakeClient, check_problem
 
@@ -48,6 +49,33 @@ def test_the_document_says_how_an_image_may_be_sent(client: TestClient) -> None:
     assert {parameter["name"] for parameter in post["parameters"]} == {"model", "top_k"}
     for response in post["responses"].values():
         assert response["content"]
+
+
+def test_the_document_asks_for_a_key_where_there_are_keys(
+    make_client: MakeClient, tmp_path: Path
+) -> None:
+    key, line = new_key("generator")
+    (tmp_path / "keys").write_text(line)
+    client = make_client(api_keys_file=tmp_path / "keys")
+    document = client.get("/openapi.json", headers={"x-api-key": key}).json()
+    assert document["components"]["securitySchemes"] == {
+        "bearer": {"type": "http", "scheme": "bearer"},
+        "header": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+    }
+    assert document["security"] == [{"bearer": []}, {"header": []}]  # either
+    open_paths = {
+        path
+        for path, operations in document["paths"].items()
+        for operation in operations.values()
+        if operation.get("security") == []
+    }
+    assert open_paths == {"/healthz", "/readyz"}
+
+
+def test_without_keys_the_document_asks_for_none(client: TestClient) -> None:
+    text = client.get("/openapi.json").text
+    assert "securitySchemes" not in text
+    assert '"security"' not in text
 
 
 def test_a_page_of_an_allowed_origin_may_ask(make_client: MakeClient) -> None:

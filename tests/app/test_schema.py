@@ -13,6 +13,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from app.keys import new_key
 from tests.app.test_serve import ROOT, announced_url, started
 
 EXAMPLES = 100  # for each operation, besides the edges of each schema, which are always tried
@@ -21,7 +22,7 @@ HOOKS = "tests.app.schemathesis_hooks"
 
 
 def ask_everything(
-    models: Path, *options: str, **environment: str
+    models: Path, *options: str, key: str = "", **environment: str
 ) -> tuple[subprocess.CompletedProcess[str], str]:
     """Start a service, let Schemathesis ask it → its run, and all that the service said."""
     arguments = ("--port", "0", "--workers", "1", "--models", str(models), *options)
@@ -29,8 +30,10 @@ def ask_everything(
         url = announced_url(process)
         assert process.stdout is not None
         said = reader.submit(process.stdout.read)  # a log that nobody reads holds up the service
+        brought = ["--header", f"Authorization: Bearer {key}"] if key else []
+        arguments = (*RUN, "--no-color", *brought, f"{url}/openapi.json")
         run = subprocess.run(
-            [sys.executable, "-m", "schemathesis.cli", *RUN, "--no-color", f"{url}/openapi.json"],
+            [sys.executable, "-m", "schemathesis.cli", *arguments],
             cwd=models.parent,  # where it keeps what it found, for the next run
             env=os.environ | {"SCHEMATHESIS_HOOKS": HOOKS, "PYTHONPATH": str(ROOT)},
             stdout=subprocess.PIPE,
@@ -61,3 +64,20 @@ def test_without_its_default_model_too(models_folder: Path) -> None:
     assert "Traceback" not in log
     assert statuses_of("/readyz", log) >= {503}
     assert statuses_of("/predict", log) >= {503}
+
+
+def test_with_keys_it_answers_as_its_document_says_and_without_one_nothing(
+    models_folder: Path, tmp_path: Path
+) -> None:
+    key, line = new_key("schemathesis")
+    (tmp_path / "keys").write_text(line)
+    run, log = ask_everything(models_folder, key=key, CONVOLU_API_KEYS_FILE=str(tmp_path / "keys"))
+    assert run.returncode == 0, run.stdout
+    assert "Traceback" not in log
+    assert key not in log
+    assert statuses_of("/predict", log) >= {200, 400, 404, 415}
+    # Half of the time it leaves the key out or makes one up.
+    lines = [json.loads(line) for line in log.splitlines() if line.startswith("{")]
+    keyless = [one for one in lines if "key" not in one]
+    assert {one["status"] for one in keyless if one["route"] == "other"} == {401}
+    assert {one["route"] for one in keyless} == {"other", "/healthz", "/readyz"}

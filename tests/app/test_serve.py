@@ -18,6 +18,7 @@ from threading import Thread
 import httpx2
 import pytest
 
+from app.keys import new_key
 from app.serve import usable_cores
 from tests.conftest import RED
 
@@ -170,6 +171,45 @@ def test_a_setting_that_makes_no_sense_ends_the_start_with_one_clear_line() -> N
     assert process.returncode == 1
     assert output.startswith("CONVOLU_CORS_ORIGINS: ")
     assert output.count("\n") == 1
+
+
+@pytest.mark.parametrize("content", [None, "frontend secret\n"], ids=["missing", "malformed"])
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_key_file_that_cannot_be_read_ends_the_start_with_one_clear_line(
+    models_folder: Path, tmp_path: Path, content: str | None, workers: str
+) -> None:
+    keys = tmp_path / "keys"
+    if content is not None:
+        keys.write_text(content)
+    arguments = ("--port", "0", "--workers", workers, "--models", str(models_folder))
+    with started(*arguments, CONVOLU_API_KEYS_FILE=str(keys)) as process:
+        output, _ = process.communicate(timeout=DEADLINE_SECONDS)
+    assert process.returncode == 1
+    assert output.startswith("CONVOLU_API_KEYS_FILE: ")
+    assert output.count("\n") == 1
+    assert "secret" not in output
+
+
+def test_with_keys_the_call_that_is_printed_takes_the_key_from_the_environment(
+    models_folder: Path, tmp_path: Path
+) -> None:
+    key, line = new_key("terminal")
+    (tmp_path / "keys").write_text(line)
+    arguments = ("--port", "0", "--workers", "1", "--models", str(models_folder))
+    with started(*arguments, CONVOLU_API_KEYS_FILE=str(tmp_path / "keys")) as process:
+        announced_url(process)
+        assert process.stdout is not None
+        command = next(line for line in process.stdout if "curl" in line)
+        output = subprocess.run(
+            command,
+            shell=True,
+            cwd=ROOT,
+            env=os.environ | {"CONVOLU_KEY": key},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+    assert '"predictions":[' in output
 
 
 def test_the_healthcheck_follows_readiness(models_folder: Path) -> None:

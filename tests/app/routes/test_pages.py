@@ -6,23 +6,81 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
+from tests.conftest import MakeClient
+
 WEB = Path(__file__).parents[3] / "app" / "web"
+ASKED = {"/models", "/openapi.json"}  # links to what needs a key, where there are keys
+
+
+STRICT = {
+    "default-src": "'self'",
+    "img-src": "'self' blob: data:",
+    "object-src": "'none'",
+    "base-uri": "'none'",
+    "form-action": "'none'",
+    "frame-ancestors": "'none'",
+}
+SWAGGER_STYLES = {"style-src": "'self' 'unsafe-inline'"}
+
+
+@pytest.mark.parametrize(("page", "more"), [("/", {}), ("/docs", SWAGGER_STYLES)])
+def test_a_page_may_do_no_more_than_it_must(
+    client: TestClient, page: str, more: dict[str, str]
+) -> None:
+    headers = client.get(page).headers
+    directives = headers["content-security-policy"].split("; ")
+    assert dict(one.split(" ", 1) for one in directives) == STRICT | more
+    assert headers["cross-origin-opener-policy"] == "same-origin"
+    assert headers["referrer-policy"] == "no-referrer"
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["cache-control"] == "no-store"
+
+
+@pytest.mark.parametrize(
+    "file",
+    [f"/web/{path.name}" for path in sorted(WEB.iterdir())]
+    + ["/docs/assets/swagger-ui.css", "/docs/assets/swagger-ui-bundle.js"],
+)
+def test_a_file_of_the_pages_is_what_it_says_and_is_asked_for_again_only_by_its_etag(
+    client: TestClient, file: str
+) -> None:
+    response = client.get(file)
+    kinds = {"js": "text/javascript", "css": "text/css", "svg": "image/svg+xml"}
+    expected = kinds.get(file.rpartition(".")[2], "text/html")
+    assert response.headers["content-type"].partition(";")[0] == expected
+    assert response.headers["x-content-type-options"] == "nosniff"
+    assert response.headers["cache-control"] == "no-cache"
+    again = client.get(file, headers={"if-none-match": response.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
 
 
 @pytest.mark.parametrize("page", ["/", "/docs"])
+@pytest.mark.parametrize("needs_key", [False, True])
 def test_a_page_loads_everything_from_this_server_and_has_no_inline_script(
-    client: TestClient, page: str
+    make_client: MakeClient, tmp_path: Path, page: str, needs_key: bool
 ) -> None:
+    (tmp_path / "keys").touch()
+    client = make_client(**{"api_keys_file": tmp_path / "keys"} if needs_key else {})
     response = client.get(page)
     assert response.status_code == 200
-    assert "script-src" not in response.headers["content-security-policy"]
-    assert "default-src 'self'" in response.headers["content-security-policy"]
     scripts = re.findall(r"<script([^>]*)>(.*?)</script>", response.text, re.DOTALL)
     assert scripts
     assert not [body for _, body in scripts if body.strip()]
-    for link in re.findall(r'(?:src|href)="([^"]+)"', response.text):
+    links = re.findall(r'(?:src|href)="([^"]+)"', response.text)
+    for link in links:  # it grows by what the scripts import
         assert link.startswith("/"), link
-        assert client.get(link).status_code == 200, link
+        loaded = client.get(link)
+        assert loaded.status_code == (401 if needs_key and link in ASKED else 200), link
+        if link.startswith("/web/") and link.endswith(".js"):
+            links += re.findall(r'^import .* from "([^"]+)";', loaded.text, re.MULTILINE)
+    assert {"/web/key.js", "/web/key.css"} <= set(links)
+
+
+def test_a_script_keeps_no_key_beyond_its_tab_and_asks_for_nothing_past_the_key() -> None:
+    for path in WEB.glob("*.js"):
+        text = path.read_text()
+        assert not re.search(r"localStorage|document\.cookie|indexedDB|console\.", text), path
+        assert path.name == "key.js" or "fetch(" not in text, path
 
 
 def test_no_file_of_the_pages_names_another_host() -> None:
