@@ -75,6 +75,7 @@ class Batcher:
         self._go: queue.SimpleQueue[bool] = queue.SimpleQueue()  # False: end
         self._go_is_due = False
         self._closed = False
+        self._running = 0  # images of the batch under way
         self._seconds_per_image = 0.0
         self._probed: asyncio.Future[list[Answer]] | None = None
         self._thread = threading.Thread(target=self._work, name="batcher", daemon=True)
@@ -86,7 +87,7 @@ class Batcher:
         return len(self._queue)
 
     def check_room(self, images: int = 1) -> None:
-        """Raise Overloaded if so many images would find the queue full, or wait in it too long."""
+        """Raise Overloaded if so many images would find the queue full, or wait too long."""
         # A request that alone is larger than the queue is let into an empty one: nothing waits.
         waiting = len(self._queue)
         if not waiting:
@@ -97,7 +98,9 @@ class Batcher:
                 + _LATER,
                 "queue_size",
             )
-        if waiting * self._seconds_per_image > self._max_queue_seconds:
+        # Before they are answered there is what runs, what waits, and those of their own batch.
+        ahead = self._running + waiting + min(waiting, self._max_batch_size)
+        if ahead * self._seconds_per_image > self._max_queue_seconds:
             raise self._too_long()
 
     def submit(self, images: list[bytes]) -> asyncio.Future[list[Answer]]:
@@ -163,12 +166,14 @@ class Batcher:
             waiting = self._queue.popleft()
             if self._is_wanted(waiting.request, late):
                 batch.append(waiting)
+                self._running = len(batch)
                 prepared.append(self._pixels_or_error(waiting.data))
         if late:
             _on_the_loop(late[0], _refuse, late, self._too_long)
         if batch:
             answers = self._answers(prepared)
             seconds = (time.perf_counter() - began) / len(batch)
+            self._running = 0
             before = self._seconds_per_image or seconds
             self._seconds_per_image = before + _NEWEST * (seconds - before)
             self._tell(began - batch[0].request.since, answers)

@@ -90,7 +90,7 @@ BOMBS = [
     Row("JPEG of 100,000 scans", lambda: progressive(1000, 1000, 100_000), BROKEN),
     Row("zTXt of 50 MB", lambda: with_chunk(b"zTXt", b"a\0\0" + FOLDED), BROKEN),
     Row("zTXt, 80 × 1 MB", lambda: with_chunk(b"zTXt", b"a\0\0" + unfolds(MEGABYTE), 80), BROKEN),
-    Row("zTXt, 50 × 1 MB", lambda: with_chunk(b"zTXt", b"a\0\0" + unfolds(MEGABYTE), 50), BROKEN, 5),
+    Row("zTXt, 50 × 1 MB", lambda: with_chunk(b"zTXt", b"a\0\0" + unfolds(MEGABYTE), 50), BROKEN),
     Row(
         "iTXt of 50 MB",
         lambda: with_chunk(b"iTXt", b"a\0\1\0\0\0" + unfolds(50 * MEGABYTE)),
