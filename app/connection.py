@@ -34,7 +34,7 @@ class Connection(OneWriteProtocol):
         self._timeout_seconds = settings.receive_timeout_seconds
         self._deadline: float | None = None  # while something is on its way
         self._in_headers = False
-        self._header_bytes = 0
+        self._header_bytes = 0  # at most: what has come since the headers could begin
         self._excess = self._stopping = False
         self._unread_bytes = 0
         self._timer: asyncio.TimerHandle | None = None
@@ -63,15 +63,14 @@ class Connection(OneWriteProtocol):
         """Bytes have come, of a request or between two."""
         if self._deadline is None:
             self._deadline = self.loop.time() + self._timeout_seconds
+        if self._in_headers:
+            self._header_bytes += len(data)
         super().data_received(data)
-        if self._in_headers and not self.transport.is_closing():
-            self._header_bytes += len(data)  # not yet parsed, so not yet counted by on_header
-            if self._header_bytes > self._max_header_bytes:
-                self.send_400_response("")
+        if self._in_headers and self._header_bytes > self._max_header_bytes:
+            self.send_400_response("")
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self._in_headers, self._header_bytes = True, 0
         if self._deadline is None:  # a pipelined request that came with the end of the last
             self._deadline = self.loop.time() + self._timeout_seconds
         state: dict[str, object] = self.scope["state"]
@@ -79,24 +78,23 @@ class Connection(OneWriteProtocol):
         if self._excess:
             state[EXCESS] = True
 
-    def on_url(self, url: bytes) -> None:
-        self._header_bytes += len(url)
-        super().on_url(url)
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        self._header_bytes += len(name) + len(value)
-        super().on_header(name, value)
-
     def on_headers_complete(self) -> None:
         self._in_headers = False
-        if self._header_bytes > self._max_header_bytes:
-            raise OverflowError  # httptools stops, and uvicorn sends its answer to what is not HTTP
+        # Counted exactly only where the bytes that came may be too many, or are not known because
+        # they came with the end of another request.
+        if not 0 < self._header_bytes <= self._max_header_bytes:
+            exactly = sum(len(name) + len(value) for name, value in self.headers)
+            self._header_bytes = len(self.url) + exactly
+            if self._header_bytes > self._max_header_bytes:
+                raise OverflowError  # httptools stops, and uvicorn answers as to what is not HTTP
         super().on_headers_complete()
         if self._stopping:
             self.cycle.keep_alive = False
 
     def on_message_complete(self) -> None:
         self._deadline = None
+        self._in_headers, self._header_bytes = True, 0
+        self.scope["state"].pop(DEADLINE, None)  # all is here: nobody need watch the time
         super().on_message_complete()
         if not self.pipeline:  # else uvicorn pauses until its turn
             # A large body has paused it, and who does not read does not hear that its client left.
@@ -121,9 +119,6 @@ class Connection(OneWriteProtocol):
         )
         self.transport.write(STATUS_LINE[error.status] + head + body)
         self.transport.close()
-
-    def _unsupported_upgrade_warning(self) -> None:
-        """Say nothing: a log of what clients ask for could be made to flood."""
 
     def shutdown(self) -> None:
         """The service stops: what is under way is answered, and told that it is the last.

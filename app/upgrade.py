@@ -7,64 +7,39 @@ RFC 9110, 7.8 lets a server ignore that. Knows nothing of what is asked.
 
 from __future__ import annotations
 
-from asyncio import AbstractEventLoop
-from typing import Any
+import sys
 
 import httptools
-from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
-from uvicorn.server import ServerState
 
 _FRAMING = (b"content-length", b"transfer-encoding")
 
 
 class NoUpgradeProtocol(HttpToolsProtocol):
-    """uvicorn's protocol with a parser that goes on where httptools' own stops."""
+    """uvicorn's protocol, which goes on with another parser where httptools' own has stopped."""
 
-    def __init__(
-        self,
-        config: Config,
-        server_state: ServerState,
-        app_state: dict[str, Any],
-        _loop: AbstractEventLoop | None = None,
-    ) -> None:
-        super().__init__(config, server_state, app_state, _loop)
-        self.parser = _Parser(self)  # type: ignore[assignment]
+    def data_received(self, data: bytes) -> None:
+        """Bytes have come: read them all, also behind a head that offers an upgrade."""
+        self._rest = data
+        while self._rest:
+            self._read, self._rest = self._rest, b""
+            super().data_received(self._read)
 
+    def _unsupported_upgrade_warning(self) -> None:
+        """The parser has stopped behind a head: set one up that stands there, in its place.
 
-class _Parser:
-    """httptools' parser, and another for each head at which one has stopped."""
-
-    def __init__(self, protocol: HttpToolsProtocol) -> None:
-        self._protocol = protocol
-        self._parse_into(protocol)
-
-    def feed_data(self, data: bytes) -> None:
-        while True:
-            try:
-                return self._parser.feed_data(data)
-            except httptools.HttpParserUpgrade as offer:
-                data = data[offer.args[0] :]
-                self._read_on()
-
-    def _read_on(self) -> None:
-        """Set up a parser that stands behind the head, where the body begins if there is one."""
-        cycle = self._protocol.cycle
-        cycle.more_body = True  # the parser that stopped has said otherwise
-        cycle.message_event.clear()
-        framing = [item for item in self._protocol.headers if item[0] in _FRAMING]
+        uvicorn warns here: a log of what clients offer could be made to flood.
+        """
+        offer = sys.exception()
+        assert isinstance(offer, httptools.HttpParserUpgrade)
+        self._rest = self._read[offer.args[0] :]
+        self.cycle.more_body = True  # the parser that stopped has said otherwise
+        self.cycle.message_event.clear()
+        framing = [item for item in self.headers if item[0] in _FRAMING]
         lines = [b"POST / HTTP/1.1", *(b"%b: %b" % item for item in framing), b"", b""]
-        self._parse_into(_BehindTheHead(self._protocol))
-        self._parser.feed_data(b"\r\n".join(lines))
-
-    def _parse_into(self, target: object) -> None:
-        self._parser = httptools.HttpRequestParser(target)
-        self._parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn does
-        # All that uvicorn asks of a parser besides.
-        self.get_http_version = self._parser.get_http_version
-        self.get_method = self._parser.get_method
-        self.should_keep_alive = self._parser.should_keep_alive
-        self.should_upgrade = self._parser.should_upgrade
+        self.parser = httptools.HttpRequestParser(_BehindTheHead(self))
+        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn does
+        self.parser.feed_data(b"\r\n".join(lines))
 
 
 class _BehindTheHead:

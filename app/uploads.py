@@ -55,13 +55,11 @@ async def read_uploads(
         raise UnsupportedMediaType(REMEDY)
     # base64 takes four bytes to say three
     limit = max_upload_bytes * 4 // 3 + 1024 if is_json else max_upload_bytes
-    try:
-        async with asyncio.timeout_at(scope.get("state", {}).get(DEADLINE)):
-            body = await read_body(receive, hold, limit, content_length)
-    except TimeoutError as exc:
-        raise RequestTimeout(
-            "The body took too long to arrive. Send it again, or a smaller one."
-        ) from exc
+    deadline = scope.get("state", {}).get(DEADLINE)
+    if deadline is None:
+        body = await read_body(receive, hold, limit, content_length)
+    else:
+        body = await _read_body_until(deadline, receive, hold, limit, content_length)
     if not body:
         raise EmptyBody(REMEDY)
     if kind == "multipart/form-data":
@@ -69,6 +67,18 @@ async def read_uploads(
     if is_json:
         return [Upload(parse_json(body, max_upload_bytes))]
     return [Upload(body)]
+
+
+async def _read_body_until(
+    deadline: float, receive: Receive, hold: Hold, max_bytes: int, content_length: int | None
+) -> bytes:
+    try:
+        async with asyncio.timeout_at(deadline):
+            return await read_body(receive, hold, max_bytes, content_length)
+    except TimeoutError as exc:
+        raise RequestTimeout(
+            "The body took too long to arrive. Send it again, or a smaller one."
+        ) from exc
 
 
 async def read_body(
