@@ -18,6 +18,7 @@ from PIL import AvifImagePlugin, Image, PngImagePlugin
 from app import memory
 from app.errors import ConvoluError, EmptyBody, ImageTooLarge, InvalidImage, UnsupportedImage
 from app.jpeg import holds_all_coefficients
+from app.pieces import check_pieces
 
 FORMATS = "JPEG, PNG, WebP, GIF, BMP or AVIF"
 
@@ -138,6 +139,7 @@ def open_image(
         )
     kind, needed_bytes = format_name, 0
     try:
+        check_pieces(data, format_name)
         if format_name == "JPEG" and holds_all_coefficients(data):
             kind = "progressive JPEG"
         image = Image.open(io.BytesIO(data), formats=[format_name])

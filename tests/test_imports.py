@@ -16,6 +16,7 @@ ORDER = [
     "app.memory",
     "app.digit",
     "app.jpeg",
+    "app.pieces",
     "app.decode",
     "app.preprocess",
     "app.card",

@@ -24,7 +24,9 @@ from httpx2 import Response
 from tests.abuse.wire import Connection, ask, request
 from tests.app.test_serve import DEADLINE_SECONDS, ROOT
 from tests.conftest import GREEN, check_problem, colour_model, mosaic_model
+from tests.container.engine import HARDENED
 
+IMAGE_VARIABLE = "CONVOLU_ABUSE_IMAGE"  # tests/container sets it, and runs all of this again
 LOG_KEYS = ["time", "request_id", "method", "route", "model", "status", "ms", "bytes"]
 MARKER = "zq7marker"  # stands in every hostile text, and must come out nowhere
 
@@ -43,14 +45,14 @@ class Service:
     """A running service, seen from outside."""
 
     process: subprocess.Popen[str]
+    pid: int  # of the supervisor, the workers' parent
     port: int
     folder: Path  # its models, its temporary files, what it writes to standard error
     lines: list[str] = field(repr=False)  # of its standard output, as they come
 
     def workers(self) -> dict[int, Worker]:
         """Its worker processes by their ids."""
-        pid = self.process.pid
-        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
         return {
             int(child): _worker(Path("/proc", child))
             for child in children
@@ -83,8 +85,12 @@ def running_service(folder: Path) -> Iterator[Service]:
     (folder / "models" / "colours.onnx").write_bytes(colour_model())
     (folder / "models" / "mosaic.onnx").write_bytes(mosaic_model())
     shutil.copy(ROOT / "models" / "mnist-2conv.onnx", folder / "models" / "digits.onnx")
-    command = [sys.executable, "-m", "app", "serve", "--port", "0", "--workers", "2"]
-    command += ["--models", str(folder / "models"), "--default-model", "mosaic"]
+    image = os.environ.get(IMAGE_VARIABLE)
+    if image is None:
+        command = [sys.executable, "-m", "app", "serve", "--port", "0", "--workers", "2"]
+        command += ["--models", str(folder / "models"), "--default-model", "mosaic"]
+    else:
+        command = _in_a_container(image, folder)
     with (folder / "errors").open("w") as errors:
         process = subprocess.Popen(
             command,
@@ -102,7 +108,8 @@ def running_service(folder: Path) -> Iterator[Service]:
         found = re.search(r"ready: http://127.0.0.1:(\d+)/ ", banner)
         assert found, banner + (folder / "errors").read_text()
         reader.start()
-        yield Service(process, int(found[1]), folder, lines)
+        pid = process.pid if image is None else _pid_in(folder)
+        yield Service(process, pid, int(found[1]), folder, lines)
     finally:
         process.send_signal(signal.SIGTERM)
         try:
@@ -114,6 +121,24 @@ def running_service(folder: Path) -> Iterator[Service]:
             if reader.is_alive():
                 reader.join()
             process.stdout.close()
+
+
+def _in_a_container(image: str, folder: Path) -> list[str]:
+    """The command that runs the image in the foreground, hardened, with the folder's models."""
+    settings = {"HOST": "127.0.0.1", "PORT": "0", "MODELS": "/models", "DEFAULT_MODEL": "mosaic"}
+    return [
+        *("docker", "run", "--rm", "--cidfile", str(folder / "container"), *HARDENED),
+        *("--network", "host", "--volume", f"{folder}/models:/models:ro"),
+        *(f"--env=CONVOLU_{name}={value}" for name, value in settings.items()),
+        image,
+    ]
+
+
+def _pid_in(folder: Path) -> int:
+    """The first process of the container, as this machine numbers it."""
+    form = ["--format", "{{.State.Pid}}", (folder / "container").read_text()]
+    found = subprocess.run(["docker", "inspect", *form], capture_output=True, check=True)
+    return int(found.stdout)
 
 
 @pytest.fixture(scope="module")

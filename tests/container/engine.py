@@ -28,6 +28,13 @@ CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "conv
 INSTALL = "apt-get install --no-install-recommends docker.io debootstrap"
 START_SECONDS = 60
 
+# How the image is run in every test: README's line, with the limits of a small machine.
+HARDENED = (
+    *("--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges"),
+    # Enough for two workers, as many as these tests start however many cores there are.
+    *("--pids-limit", "128", "--memory", "1g", "--env", "CONVOLU_WORKERS=2"),
+)
+
 DEBIAN = "convolu-test-debian"
 BASE = "convolu-test-base"
 CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")

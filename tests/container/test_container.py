@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,7 +16,8 @@ from typing import Any
 
 import pytest
 
-from tests.container.engine import ROOT, Engine, a_base, an_engine
+from tests.abuse.conftest import IMAGE_VARIABLE
+from tests.container.engine import HARDENED, ROOT, Engine, a_base, an_engine
 
 pytestmark = pytest.mark.container
 
@@ -24,11 +27,6 @@ HOME = "/opt/convolu/service"
 BILL = "serve.cdx.json"
 MOST_BYTES = 250 * 10**6
 STOP_SECONDS = 5
-HARDENED = (
-    *("--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges"),
-    # Enough for two workers, as many as these tests start however many cores there are.
-    *("--pids-limit", "128", "--memory", "1g", "--env", "CONVOLU_WORKERS=2"),
-)
 
 
 @dataclass(frozen=True)
@@ -247,3 +245,22 @@ def test_sigterm_ends_it_soon_and_well_even_if_a_client_stays_connected(engine: 
         engine.run("kill", "--signal", "TERM", container.id)
         assert engine.run("wait", container.id, seconds=STOP_SECONDS).strip() == "0"
         connection.close()
+
+
+@pytest.mark.parametrize(
+    "file", ["test_pictures", "test_forms", "test_transport", "test_mutants", "test_leaks"]
+)
+def test_it_withstands_all_that_the_service_withstands(
+    engine: Engine, built: None, file: str
+) -> None:
+    """In a process of its own, because a fixture of a file is made once in each."""
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", f"tests/abuse/{file}.py"],
+        cwd=ROOT,
+        env=engine.environment | {IMAGE_VARIABLE: IMAGE},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout[-4000:]
+    assert " skipped" not in done.stdout.splitlines()[-1]
