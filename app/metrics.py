@@ -158,7 +158,7 @@ def everything() -> CollectorRegistry:
     return registry
 
 
-def forget_worker(pid: int) -> None:
+def forget_worker(pid: int | None) -> None:
     """A worker has ended: its gauges go; what it counted moves to one file for all that ended.
 
     Else every restart would leave files behind, and the memory that they lie in is bounded.

@@ -28,8 +28,10 @@ def _png_chunks(data: bytes) -> int:
     """Chunks as PNG (ISO 15948, 5.3) has them: four bytes of length, a type, data, a checksum."""
     at, chunks = 8, 0
     while at < len(data) and chunks <= MAX_PIECES:
-        at += 12 + int.from_bytes(data[at : at + 4], "big")
         chunks += 1
+        if data[at + 4 : at + 8] == b"IEND":  # whatever follows is not read
+            break
+        at += 12 + int.from_bytes(data[at : at + 4], "big")
     return chunks
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import socket
 import sys
+import time
 from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
@@ -18,7 +19,7 @@ from typing import NoReturn
 import uvicorn
 from prometheus_client import start_http_server
 from uvicorn.config import STARTUP_FAILURE
-from uvicorn.supervisors import Multiprocess
+from uvicorn.supervisors.multiprocess import Multiprocess, Process
 
 from app import metrics
 from app.connection import Connection
@@ -27,6 +28,7 @@ from app.settings import Settings
 
 GRACE_SECONDS = 15  # for requests under way when the service is told to stop
 PROVE_SECONDS = 60  # for a new worker to load and prove its models
+RETRY_SECONDS = 5  # until another is started in place of one that could not
 
 
 def serve(settings: Settings) -> None:
@@ -115,23 +117,44 @@ def usable_cores() -> int:
 
 
 class _Supervisor(Multiprocess):
-    """uvicorn's, which also says when all are ready and tidies up after a worker that has ended."""
+    """uvicorn's, which also says when all are ready and outlives whatever happens to its workers.
+
+    uvicorn's own ends when a worker cannot start. At the first start that is right; later it would
+    end a service whose other workers serve well, because of a file that they have refused.
+    """
 
     needs_key = False
+    _was_ready = False
+    _tried_at = 0.0
 
     def init_processes(self) -> None:
         super().init_processes()
-        self._pids = {process.pid for process in self.processes}
-        if all(process.wait_until_ready(PROVE_SECONDS) for process in self.processes):
+        self._was_ready = all(process.wait_until_ready(PROVE_SECONDS) for process in self.processes)
+        if self._was_ready:
             announce(self.config.host, self.config.port, self.needs_key)
 
     def keep_subprocess_alive(self) -> None:
-        super().keep_subprocess_alive()
-        pids = {process.pid for process in self.processes}
-        for pid in self._pids - pids:
-            if pid is not None:
-                metrics.forget_worker(pid)
-        self._pids = pids
+        for index, process in enumerate(self.processes):
+            if self.should_exit.is_set() or process.is_alive(timeout=PROVE_SECONDS):
+                continue
+            process.kill()  # it may be hung
+            process.join()
+            could_not_start = process.exitcode == STARTUP_FAILURE
+            if could_not_start and not self._was_ready:
+                self.should_exit.set()
+                return
+            if could_not_start and time.monotonic() - self._tried_at < RETRY_SECONDS:
+                continue
+            self._tried_at = time.monotonic()
+            metrics.forget_worker(process.pid)
+            self.processes[index] = Process(self.config, self.sockets)
+            self.processes[index].start()
+
+    def restart_all(self) -> None:
+        before = [process.pid for process in self.processes]
+        super().restart_all()
+        for pid in set(before) - {process.pid for process in self.processes}:
+            metrics.forget_worker(pid)
 
 
 class _SocketToCome:

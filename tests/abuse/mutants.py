@@ -58,7 +58,7 @@ def mutant(number: int) -> tuple[str, bytes]:
     for _ in range(chance.choice((1, 1, 2, 4, 8))):
         chance.choice(MUTATIONS)(data, chance)
     if name.startswith(("PNG", "APNG")) and chance.random() < 0.5:  # damage behind a sound checksum
-        return name, with_right_checksums(bytes(data))
+        data = bytearray(with_right_checksums(bytes(data)))
     return name, bytes(data) or b"\0"  # no bytes at all are another case
 
 

@@ -84,3 +84,8 @@ def test_large_real_files_are_far_below_the_limit(format_name: str) -> None:
 def test_any_bytes_are_walked_to_their_end(tail: bytes, head: bytes) -> None:
     for format_name in ("PNG", "GIF", "JPEG"):
         check_pieces(head + tail, format_name)
+
+
+@pytest.mark.parametrize(("format_name", "data"), [("PNG", PNG), ("GIF", GIF)])
+def test_what_follows_the_picture_does_not_count(format_name: str, data: bytes) -> None:
+    check_pieces(data.ljust(TEN_MEGABYTES, b"\0"), format_name)

@@ -20,6 +20,7 @@ import pytest
 
 from app.keys import new_key
 from app.serve import usable_cores
+from benchmarks.faults.change import listening
 from tests.conftest import RED
 
 ROOT = Path(__file__).parents[2]
@@ -286,6 +287,27 @@ def test_a_single_worker_is_replaced_when_it_dies_and_when_that_is_asked(
                 break
         assert workers_of(process.pid) != [before]
         assert answers(url)
+
+
+def test_a_worker_that_cannot_start_again_does_not_end_the_others(models_folder: Path) -> None:
+    """The only model is replaced by a broken one: who serves the old one serves on."""
+    arguments = ("--port", "0", "--workers", "2", "--models", str(models_folder))
+    with started(*arguments) as process:
+        url = announced_url(process)
+        port = int(url.rpartition(":")[2])
+        good = models_folder / "colours.onnx"
+        good.rename(models_folder / "kept")
+        good.write_bytes(b"broken")
+        os.kill(workers_of(process.pid)[0], signal.SIGKILL)
+        assert process.stdout is not None
+        assert any("No model can be served" in line for line in process.stdout)
+        assert all(answers(url) for _ in range(20))
+        (models_folder / "kept").replace(good)
+        deadline = time.monotonic() + DEADLINE_SECONDS
+        while listening(port) < 2 and time.monotonic() < deadline:
+            assert answers(url)
+        assert listening(port) == 2
+        assert all(answers(url) for _ in range(20))
 
 
 def workers_of(pid: int) -> list[int]:
