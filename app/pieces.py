@@ -36,8 +36,11 @@ def _png_chunks(data: bytes) -> int:
 
 
 def _gif_blocks(data: bytes) -> int:
-    """Blocks as GIF89a (15 to 27) has them, each of a length and so many bytes; 0 ends a row."""
-    at, pieces = 13 + _colours(data[10:11]), 0
+    """Blocks as GIF89a (15 to 27) has them, each of a length and so many bytes; 0 ends a row.
+
+    Up to the second image: the rest is not read.
+    """
+    at, pieces, images = 13 + _colours(data[10:11]), 0, 0
     while at < len(data) and pieces <= MAX_PIECES:
         kind = data[at]
         pieces += 1
@@ -46,6 +49,9 @@ def _gif_blocks(data: bytes) -> int:
         if kind == _EXTENSION:
             at += 2  # what kind of extension
         elif kind == _IMAGE:
+            images += 1
+            if images == 2:
+                break
             at += 11 + _colours(data[at + 9 : at + 10])  # its place, colours, bits of a code
         else:  # a stray byte: Pillow looks at the next
             at += 1

@@ -37,11 +37,18 @@ def stray_gif_of(count: int) -> bytes:
     return GIF[:header] + b"a" * count + GIF[header:]
 
 
-def frames_of(count: int) -> bytes:
-    """A GIF of so many frames of one pixel, each in one block."""
+def gif_of_image_blocks(count: int) -> bytes:
+    """A GIF whose picture comes in so many blocks of one byte."""
+    header = 13 + 3 * (2 << (GIF[10] & 7))
+    return GIF[:header] + b"," + bytes(9) + b"\2" + b"\1a" * count + b"\0;"
+
+
+def test_frames_behind_the_first_do_not_count() -> None:
+    """Of 100,000 frames one is read."""
     frame = b"," + struct.pack("<HHHHB", 0, 0, 1, 1, 0) + b"\2\2\x44\1\0"
     header = 13 + 3 * (2 << (GIF[10] & 7))
-    return GIF[:header] + frame * count + b";"
+    data = GIF[:header] + frame * MAX_PIECES + b";"
+    assert pixels_from(data, Preprocess(4, 4)).shape == (4, 4, 3)
 
 
 def test_as_many_chunks_as_allowed_are_read_and_one_more_is_refused() -> None:
@@ -50,7 +57,7 @@ def test_as_many_chunks_as_allowed_are_read_and_one_more_is_refused() -> None:
         check_pieces(png_of(MAX_PIECES + 1), "PNG")
 
 
-@pytest.mark.parametrize("make", [gif_of, stray_gif_of, frames_of])
+@pytest.mark.parametrize("make", [gif_of, stray_gif_of, gif_of_image_blocks])
 def test_a_gif_in_too_many_pieces_is_refused(make: Callable[[int], bytes]) -> None:
     check_pieces(make(MAX_PIECES // 3), "GIF")
     with pytest.raises(InvalidImage, match=f"at most {MAX_PIECES} pieces"):
