@@ -152,9 +152,9 @@ class Registry:
     def _open_or_refuse(self, file: str, signature: Signature) -> Model | None:
         """Load and prove it; None if it is refused, which `refused` and the log then say."""
         self._known[file] = signature
-        self.refused.pop(file, None)
+        model, reason = None, ""
         try:
-            return self._open(self._settings.models / file)
+            model = self._open(self._settings.models / file)
         except (ModelRefused, OSError) as exc:
             reason = str(exc)
         except MemoryError:
@@ -162,9 +162,12 @@ class Registry:
                 f"loading and proving it takes more than {self._settings.max_model_bytes} bytes "
                 "of memory (CONVOLU_MAX_MODEL_BYTES)"
             )
-        self.refused[file] = reason
-        logger.error("%s is refused: %s", file, reason)
-        return None
+        # A new dict each time: this may be another thread than the one that reads it.
+        others = {name: why for name, why in self.refused.items() if name != file}
+        self.refused = others | {file: reason} if reason else others
+        if reason:
+            logger.error("%s is refused: %s", file, reason)
+        return model
 
     def _open(self, path: Path) -> Model:
         beside = path.with_suffix(".json")

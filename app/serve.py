@@ -39,6 +39,7 @@ def serve(settings: Settings) -> None:
     """
     port = _free_port(settings.host, settings.port)
     _check_keys(settings)
+    _allow_files(2 * settings.max_connections + 256)
     config = uvicorn.Config(
         "app.main:create_app",
         factory=True,
@@ -86,6 +87,16 @@ def _check_keys(settings: Settings) -> None:
             file=sys.stderr,
             flush=True,
         )
+
+
+def _allow_files(count: int) -> None:
+    """Let each process open so many files, as far as the system lets it; shells say 1024."""
+    import resource  # not on every system that has Python
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = count if hard == resource.RLIM_INFINITY else min(count, hard)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 def _is_loopback(host: str) -> bool:

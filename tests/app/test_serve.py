@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import resource
 import signal
 import socket
 import subprocess
@@ -11,7 +12,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from threading import Thread
 
@@ -308,6 +309,41 @@ def test_a_worker_that_cannot_start_again_does_not_end_the_others(models_folder:
             assert answers(url)
         assert listening(port) == 2
         assert all(answers(url) for _ in range(20))
+
+
+def test_a_shells_limit_on_open_files_is_none_on_connections(models_folder: Path) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    arguments = ("--port", "0", "--workers", "1", "--models", str(models_folder))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (80, hard))
+    try:
+        with started(*arguments) as process:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+            url = announced_url(process)
+            with ExitStack() as stack:
+                for _ in range(100):
+                    client = stack.enter_context(httpx2.Client(base_url=url))
+                    assert client.get("/models").status_code == 200
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_a_worker_out_of_files_comes_back_when_clients_leave(models_folder: Path) -> None:
+    arguments = ("--port", "0", "--workers", "1", "--models", str(models_folder))
+    with started(*arguments) as process:
+        url = announced_url(process)
+        assert answers(url)
+        (worker,) = workers_of(process.pid)
+        files = len(list(Path(f"/proc/{worker}/fd").iterdir()))
+        resource.prlimit(worker, resource.RLIMIT_NOFILE, (files + 5, files + 5))
+        address = ("127.0.0.1", int(url.rpartition(":")[2]))
+        many = [socket.create_connection(address) for _ in range(50)]
+        for client in many:
+            client.close()
+        assert answers(url)
+        assert workers_of(process.pid) == [worker]
+        process.send_signal(signal.SIGTERM)
+        said, _ = process.communicate(timeout=DEADLINE_SECONDS)
+    assert said.count("\n") < 20  # no flood
 
 
 def workers_of(pid: int) -> list[int]:
