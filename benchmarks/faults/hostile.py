@@ -46,8 +46,10 @@ async def overload(folder: Path, short: bool) -> Bounds:
             if set(statuses(calm)) == {200} and milliseconds(calm, 0.99) < 500:
                 break
         half = await fire(it.port, request, 0.5 * clean, seconds / 2)
-        flood = await fire(it.port, request, 3 * clean, seconds)
+        flooding = asyncio.create_task(fire(it.port, request, 3 * clean, seconds))
+        await asyncio.sleep(seconds)
         after = await fire(it.port, request, 0.5 * clean, max(4, seconds / 2))
+        flood = await flooding
     answered = [one for one in flood if one.status == 200]
     goodput = len(answered) / seconds
     refused = [one for one in flood if one.status == 503]

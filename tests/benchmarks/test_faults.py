@@ -29,7 +29,7 @@ def test_it_keeps_working(name: str) -> None:
         ("slow_clients", "no_deadline", "every slow one dropped"),
         ("reloads", "reload_in_place", "not one failure"),
         ("reloads", "leak", "memory of a worker grows"),
-        ("rolling", "abrupt_stop", "not one failure"),
+        ("rolling", "all_at_once", "not one failure"),
     ],
 )
 def test_a_service_without_the_limit_does_not_pass(

@@ -11,7 +11,7 @@ from starlette.testclient import TestClient
 
 from app.classifier import Classifier
 from app.routes.predict import parse_query, predictions
-from tests.conftest import BLUE, COLOURS, GREEN, RED, MakeClient, colour_model
+from tests.conftest import BLUE, COLOURS, GREEN, RED, MakeClient, check_problem, colour_model
 
 FORM = "application/x-www-form-urlencoded"  # what curl says with --data-binary
 
@@ -258,3 +258,18 @@ def test_a_malformed_form_writes_nothing_into_the_log(
     headers = {"content-type": "multipart/form-data; boundary=x"}
     assert client.post("/predict", content=b"nonsense", headers=headers).status_code == 400
     assert caplog.text == ""
+
+
+def test_overload_can_be_read_by_a_page_on_another_origin(make_client: MakeClient) -> None:
+    """A page that cannot read the 503 cannot know to come again."""
+    origin = "https://page.example"
+    client = make_client(max_held_bytes=len(RED) - 1, cors_origins=origin)
+    response = client.post("/predict", content=RED, headers={"origin": origin})
+    check_problem(response, 503)
+    assert response.json()["code"] == "overloaded"
+    assert response.headers["retry-after"] == "1"
+    assert response.headers["access-control-allow-origin"] == origin
+    assert "Retry-After" in response.headers["access-control-expose-headers"]
+    assert response.headers["vary"] == "Origin"
+    roomier = make_client(max_held_bytes=len(RED))
+    assert roomier.post("/predict", content=RED).status_code == 200
