@@ -63,7 +63,7 @@ class Batcher:
         classifier: Classifier,
         max_batch_size: int,
         max_queue_size: int,
-        max_queue_seconds: float = 2,
+        max_queue_seconds: float = 1,
         on_batch: Callable[[float, Sequence[Answer]], None] = lambda _seconds, _answers: None,
     ) -> None:
         self.classifier = classifier

@@ -56,7 +56,9 @@ class Settings(BaseSettings):
     )
 
     max_queue_seconds: float = Field(
-        2, gt=0, description="Longest that an image may wait for its turn; after it 503."
+        1,
+        gt=0,
+        description="Longest that an image may wait; one that would longer gets 503 at once.",
     )
     max_held_bytes: int = Field(
         128 * MIB,

@@ -28,7 +28,7 @@ from benchmarks.load import HOST, Post, Running
 from benchmarks.networks import MODELS, write_networks
 from benchmarks.open_loop import closed_loop, fire, raw
 
-QUEUE_SECONDS = 2.0  # the setting's default
+QUEUE_SECONDS = 1.0  # the setting's default
 
 
 async def overload(folder: Path, short: bool) -> Bounds:
