@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import platform
 import resource
 import sys
 
@@ -34,5 +35,13 @@ def test_the_bound_goes_also_when_what_it_bounds_fails() -> None:
     assert resource.getrlimit(resource.RLIMIT_AS) == before
 
 
-def test_giving_memory_back_does_no_harm() -> None:
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc keeps it, and gives it")
+def test_memory_that_was_freed_is_given_back() -> None:
+    """Blocks too small for a mapping of their own, and a last one that holds the heap's end."""
+    blocks = [bytearray(b"1" * 64_000) for _ in range(1000)]
+    last = blocks[-1]
+    before = memory.resident_bytes()
+    blocks.clear()
     memory.give_back()
+    assert before - memory.resident_bytes() > 40e6
+    del last
