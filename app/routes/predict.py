@@ -70,7 +70,7 @@ async def predict(
     name, top_k = parse_query(scope["query_string"])
     model = registry.get(name)
     scope["state"]["model"] = model.name
-    model.batcher.check_room()  # before the body: refusing then costs neither side its bytes
+    model.batcher.check_room()  # before the body: what will be refused need not be held
     with Hold(bodies) as hold:
         uploads = await read_uploads(
             scope,
