@@ -12,6 +12,7 @@ import sys
 import time
 from functools import partial
 from ipaddress import ip_address
+from multiprocessing.connection import wait
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NoReturn
@@ -146,7 +147,7 @@ class _Supervisor(Multiprocess):
 
     def keep_subprocess_alive(self) -> None:
         for index, process in enumerate(self.processes):
-            if self.should_exit.is_set() or process.is_alive(timeout=PROVE_SECONDS):
+            if self.should_exit.is_set() or _lives(process):
                 continue
             process.kill()  # it may be hung
             process.join()
@@ -166,6 +167,25 @@ class _Supervisor(Multiprocess):
         super().restart_all()
         for pid in set(before) - {process.pid for process in self.processes}:
             metrics.forget_worker(pid)
+
+
+def _lives(process: Process) -> bool:
+    """Whether a worker answers a ping. One that dies instead is known at once.
+
+    uvicorn's own question waits its whole time-out for a worker that dies between two lines of it.
+    """
+    if not process.process.is_alive():
+        return False
+    try:
+        process.parent_conn.send(b"ping")
+        answered = process.parent_conn in wait(
+            [process.parent_conn, process.process.sentinel], PROVE_SECONDS
+        )
+        if answered:
+            process.parent_conn.recv()
+    except (OSError, EOFError):
+        return False
+    return answered
 
 
 class _SocketToCome:
