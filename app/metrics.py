@@ -8,13 +8,15 @@ them adds all up when it is asked. prometheus-client chooses that mode when it i
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric, generate_latest
 from prometheus_client.mmap_dict import MmapedDict
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
@@ -22,6 +24,8 @@ from app.errors import ConvoluError
 from app.memory import resident_bytes
 
 FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"  # prometheus-client's own name for it
+
+_FILE_BYTES = 1 << 16  # what prometheus-client begins with
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 _IMAGES = (1, 2, 4, 8, 16, 32, 64)
@@ -32,6 +36,8 @@ class Metrics:
     """The counters of one process. Label values come from closed sets, never from a request."""
 
     def __init__(self) -> None:
+        if FOLDER_VARIABLE in os.environ:
+            _lay_out_files(Path(os.environ[FOLDER_VARIABLE]))
         self._registry = CollectorRegistry()
 
         def counter(name: str, text: str, *labels: str) -> Counter:
@@ -151,11 +157,32 @@ class Metrics:
         return generate_latest(everything() if FOLDER_VARIABLE in os.environ else self._registry)
 
 
+class _AllWorkers(MultiProcessCollector):
+    """prometheus-client's, which also bears a worker that ends while its files are read."""
+
+    def collect(self) -> Iterable[Metric]:
+        while True:
+            with suppress(FileNotFoundError):  # its counts are in the file for all that ended now
+                return cast("Iterable[Metric]", super().collect())  # type: ignore[no-untyped-call]
+
+
 def everything() -> CollectorRegistry:
     """What all workers have counted, for a process that need not be one of them."""
     registry = CollectorRegistry()
-    MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    _AllWorkers(registry)  # type: ignore[no-untyped-call]
     return registry
+
+
+def _lay_out_files(folder: Path) -> None:
+    """This process's files, whole before anyone can see them.
+
+    prometheus-client makes each at the first count, and for a moment it is empty: whoever made the
+    page just then failed on it. One of zeros is as good as a new one.
+    """
+    for kind in ("counter", "histogram", "gauge_livesum"):
+        new = folder / f"{kind}_{os.getpid()}.new"
+        new.write_bytes(bytes(_FILE_BYTES))
+        new.replace(new.with_suffix(".db"))
 
 
 def forget_worker(pid: int | None) -> None:

@@ -18,6 +18,17 @@ def counted(client: TestClient) -> dict[str, float]:
     return {name: float(value) for name, value in (line.rsplit(" ", 1) for line in lines)}
 
 
+def alone(script: str, folder: Path) -> str:
+    """What a script prints in a process of its own, that counts into files of this folder."""
+    return subprocess.run(
+        [sys.executable, "-c", script],
+        env=os.environ | {"PROMETHEUS_MULTIPROC_DIR": str(folder)},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+
+
 def test_requests_are_counted_by_route_model_and_status(client: TestClient) -> None:
     client.post("/predict", content=RED)
     client.post("/predict", content=GREEN)
@@ -114,15 +125,51 @@ page = generate_latest(everything()).decode()
 print(sorted(path.name for path in folder.iterdir()))
 print(page)
 """
-    done = subprocess.run(
-        [sys.executable, "-c", script],
-        env=os.environ | {"PROMETHEUS_MULTIPROC_DIR": str(tmp_path)},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    files, page = done.stdout.split("\n", 1)
+    files, page = alone(script, tmp_path).split("\n", 1)
     assert files == "['counter_ended.db', 'histogram_ended.db']"
     assert 'convolu_requests_total{model="colours",route="/predict",status="200"} 3.0' in page
     assert 'duration_seconds_count{model="colours",route="/predict"} 3.0' in page
     assert "convolu_queue_images" not in page
+
+
+def test_the_page_can_be_made_while_a_worker_begins_to_count(tmp_path: Path) -> None:
+    """Its files are there and whole before its first count: an empty one is not readable."""
+    script = """
+import os
+from pathlib import Path
+from app.metrics import Metrics
+folder = Path(os.environ["PROMETHEUS_MULTIPROC_DIR"])
+files = lambda: sorted((path.name, path.stat().st_size) for path in folder.iterdir())
+metrics = Metrics()
+before = files()
+metrics.count_request("/predict", "colours", 200, 0.1)
+metrics.count_shed("queue")
+metrics.set_state({"colours": 5}, 0)
+print(len(before), before == files(), b'status="200"} 1.0' in metrics.page())
+"""
+    assert alone(script, tmp_path) == "3 True True\n"
+
+
+def test_the_page_can_be_made_while_workers_end(tmp_path: Path) -> None:
+    script = """
+import os, threading
+from app.metrics import Metrics, forget_worker
+metrics = Metrics()
+def workers_end():
+    for _ in range(60):
+        pid = os.fork()
+        if pid == 0:
+            Metrics().count_request("/predict", "colours", 200, 0.1)
+            os._exit(0)
+        os.waitpid(pid, 0)
+        forget_worker(pid)
+ending = threading.Thread(target=workers_end)
+ending.start()
+pages = 0
+while ending.is_alive() or not pages:
+    metrics.page()
+    pages += 1
+assert pages > 10, pages
+print(metrics.page().decode().count('status="200"} 60.0'))
+"""
+    assert alone(script, tmp_path) == "1\n"
