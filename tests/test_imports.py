@@ -18,6 +18,7 @@ ORDER = [
     "app.jpeg",
     "app.pieces",
     "app.decode",
+    "app.steps",
     "app.preprocess",
     "app.card",
     "app.classifier",
