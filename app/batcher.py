@@ -33,12 +33,19 @@ _NEWEST = 0.2  # weight of the newest batch in what an image is expected to take
 
 
 @dataclass(slots=True, eq=False)
-class _Request:
-    """The images that came together, and their answers as they come in."""
+class Submitted:
+    """The images that came together, and their answers as they come in.
+
+    Once it is `answered`, the three times say where the time went: until its turn came, in decoding
+    and preprocessing its own images, and in the runs of the batches that they were in.
+    """
 
     images: int
     answered: asyncio.Future[list[Answer]]
     since: float
+    queue_seconds: float = 0
+    decode_seconds: float = 0
+    network_seconds: float = 0
     begun: bool = False  # its first image had its turn: the others have theirs
     refused: bool = False
     answers: dict[int, Answer] = field(default_factory=dict)  # place → answer
@@ -48,7 +55,7 @@ class _Request:
 class _Waiting:
     data: bytes
     place: int  # among the images of its request
-    request: _Request
+    request: Submitted
 
 
 class Batcher:
@@ -103,8 +110,8 @@ class Batcher:
         if ahead * self._seconds_per_image > self._max_queue_seconds:
             raise self._too_long()
 
-    def submit(self, images: list[bytes]) -> asyncio.Future[list[Answer]]:
-        """Queue encoded images; the future ends in one answer for each, in order.
+    def submit(self, images: list[bytes]) -> Submitted:
+        """Queue encoded images; the future `answered` ends in one answer for each, in order.
 
         All of them are taken or none. Call it on the event loop; cancel the future, and what is
         not begun is not computed. Raises Overloaded at once when the queue is too full for them,
@@ -117,7 +124,7 @@ class Batcher:
         request = self._request(len(images))
         self._queue.extend(_Waiting(data, place, request) for place, data in enumerate(images))
         self._wake_soon()
-        return request.answered
+        return request
 
     def probe(self, image: bytes) -> asyncio.Future[list[Answer]]:
         """Classify an image ahead of all that waits; while one is under way, all share it."""
@@ -135,8 +142,8 @@ class Batcher:
         self._go.put(False)
         self._thread.join()
 
-    def _request(self, images: int) -> _Request:
-        return _Request(images, asyncio.get_running_loop().create_future(), time.perf_counter())
+    def _request(self, images: int) -> Submitted:
+        return Submitted(images, asyncio.get_running_loop().create_future(), time.perf_counter())
 
     def _wake_soon(self) -> None:
         # After this turn of the loop: it queues all that has arrived before the thread wakes and
@@ -160,33 +167,41 @@ class Batcher:
         """Decode what waits, up to a full batch, and run it."""
         batch: list[_Waiting] = []
         prepared: list[Pixels | ConvoluError] = []
-        late: list[_Request] = []
+        late: list[Submitted] = []
         began = time.perf_counter()
         while self._queue and len(batch) < self._max_batch_size:
             waiting = self._queue.popleft()
             if self._is_wanted(waiting.request, late):
                 batch.append(waiting)
                 self._running = len(batch)
+                decoding = time.perf_counter()
                 prepared.append(self._pixels_or_error(waiting.data))
+                waiting.request.decode_seconds += time.perf_counter() - decoding
         if late:
             _on_the_loop(late[0], _refuse, late, self._too_long)
         if batch:
+            decoded = time.perf_counter()
             answers = self._answers(prepared)
-            seconds = (time.perf_counter() - began) / len(batch)
+            ended = time.perf_counter()
+            for request in {waiting.request for waiting in batch}:
+                request.network_seconds += ended - decoded
+            seconds = (ended - began) / len(batch)
             self._running = 0
             before = self._seconds_per_image or seconds
             self._seconds_per_image = before + _NEWEST * (seconds - before)
             self._tell(began - batch[0].request.since, answers)
             _on_the_loop(batch[0].request, _deliver, batch, answers)
 
-    def _is_wanted(self, request: _Request, late: list[_Request]) -> bool:
+    def _is_wanted(self, request: Submitted, late: list[Submitted]) -> bool:
         """Whether to compute an image of it; if its turn has come too late, it joins `late`."""
         if request.refused or request.answered.cancelled():  # cancelled: its client has left
             return False
-        if not request.begun and time.perf_counter() - request.since > self._max_queue_seconds:
-            request.refused = True
-            late.append(request)
-            return False
+        if not request.begun:
+            request.queue_seconds = time.perf_counter() - request.since
+            if request.queue_seconds > self._max_queue_seconds:
+                request.refused = True
+                late.append(request)
+                return False
         request.begun = True
         return True
 
@@ -235,7 +250,7 @@ def _unexpected(exc: Exception) -> ConvoluError:
     return error
 
 
-def _on_the_loop(request: _Request, call: Callable[..., None], *arguments: object) -> None:
+def _on_the_loop(request: Submitted, call: Callable[..., None], *arguments: object) -> None:
     """One call into the event loop for many answers; a loop that has ended wants none."""
     loop = request.answered.get_loop()
     try:
@@ -253,7 +268,7 @@ def _deliver(batch: list[_Waiting], answers: list[Answer]) -> None:
             request.answered.set_result([request.answers[place] for place in range(request.images)])
 
 
-def _refuse(requests: list[_Request], error: Callable[[], Overloaded]) -> None:
+def _refuse(requests: list[Submitted], error: Callable[[], Overloaded]) -> None:
     for request in requests:
         if not request.answered.done():
             request.answered.set_exception(error())

@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from app.batcher import Batcher
+from app.batcher import Batcher, Submitted
 from app.classifier import Classifier
 from app.errors import ConvoluError, InvalidImage, NotReady, Overloaded, UnsupportedImage
 from app.preprocess import Pixels
@@ -31,6 +31,24 @@ class Gate(Classifier):
             self.waiting.set()
             assert self.open.wait(10)
         return super().classify(batch)
+
+
+class Slow(Classifier):
+    """A classifier that takes at least 5 ms for each image and 20 for each run."""
+
+    def pixels_from(self, data: bytes) -> Pixels:
+        spend(0.005)
+        return super().pixels_from(data)
+
+    def classify(self, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
+        spend(0.02)
+        return super().classify(batch)
+
+
+def spend(seconds: float) -> None:
+    until = time.perf_counter() + seconds
+    while time.perf_counter() < until:
+        pass
 
 
 class Faulty(Classifier):
@@ -58,7 +76,7 @@ def test_each_request_gets_its_own_answer_in_order() -> None:
     async def ask() -> list[str]:
         batcher = Batcher(Classifier(colour_model()), max_batch_size=4, max_queue_size=100)
         images = [RED, GREEN, BLUE] * 20
-        answers = await batcher.submit(images)
+        answers = await batcher.submit(images).answered
         batcher.close()
         return [colour_of(answer) for answer in answers]
 
@@ -68,9 +86,9 @@ def test_each_request_gets_its_own_answer_in_order() -> None:
 def test_a_broken_image_spoils_only_itself_in_the_middle_of_a_batch(gate: Gate) -> None:
     async def ask() -> list[object]:
         batcher = Batcher(gate, max_batch_size=8, max_queue_size=8)
-        first = batcher.submit([RED])
+        first = batcher.submit([RED]).answered
         await asyncio.to_thread(gate.waiting.wait, 10)
-        later = batcher.submit([GREEN, b"no image", BLUE])
+        later = batcher.submit([GREEN, b"no image", BLUE]).answered
         gate.open.set()
         answers: list[object] = [*await first, *await later]
         batcher.close()
@@ -87,7 +105,7 @@ def test_the_error_of_a_broken_image_does_not_keep_the_image() -> None:
 
     async def ask() -> object:
         batcher = Batcher(Classifier(colour_model()), max_batch_size=8, max_queue_size=8)
-        (error,) = await batcher.submit([cut])
+        (error,) = await batcher.submit([cut]).answered
         batcher.close()
         return error
 
@@ -100,9 +118,9 @@ def test_the_error_of_a_broken_image_does_not_keep_the_image() -> None:
 def test_what_waits_while_one_batch_runs_becomes_the_next_up_to_the_limit(gate: Gate) -> None:
     async def ask() -> None:
         batcher = Batcher(gate, max_batch_size=4, max_queue_size=100)
-        first = batcher.submit([RED])
+        first = batcher.submit([RED]).answered
         await asyncio.to_thread(gate.waiting.wait, 10)
-        rest = [batcher.submit([RED]) for _ in range(6)]
+        rest = [batcher.submit([RED]).answered for _ in range(6)]
         gate.open.set()
         await asyncio.gather(first, *rest)
         batcher.close()
@@ -114,14 +132,14 @@ def test_what_waits_while_one_batch_runs_becomes_the_next_up_to_the_limit(gate: 
 def test_a_full_queue_refuses_at_once_and_serves_what_it_took(gate: Gate) -> None:
     async def ask() -> None:
         batcher = Batcher(gate, max_batch_size=1, max_queue_size=2)
-        taken = [batcher.submit([RED])]
+        taken = [batcher.submit([RED]).answered]
         await asyncio.to_thread(gate.waiting.wait, 10)
-        taken += [batcher.submit([RED]), batcher.submit([RED])]
+        taken += [batcher.submit([RED]).answered, batcher.submit([RED]).answered]
         with pytest.raises(Overloaded, match="2 images are waiting"):
             batcher.submit([RED])
         gate.open.set()
         assert [colour_of(answer) for (answer,) in await asyncio.gather(*taken)] == ["red"] * 3
-        assert len(await batcher.submit([RED])) == 1
+        assert len(await batcher.submit([RED]).answered) == 1
         batcher.close()
 
     asyncio.run(ask())
@@ -130,7 +148,7 @@ def test_a_full_queue_refuses_at_once_and_serves_what_it_took(gate: Gate) -> Non
 def test_a_request_larger_than_the_queue_is_served_when_nothing_waits() -> None:
     async def ask() -> int:
         batcher = Batcher(Classifier(colour_model()), max_batch_size=4, max_queue_size=2)
-        answers = await batcher.submit([RED] * 9)
+        answers = await batcher.submit([RED] * 9).answered
         batcher.close()
         return len(answers)
 
@@ -140,10 +158,10 @@ def test_a_request_larger_than_the_queue_is_served_when_nothing_waits() -> None:
 def test_a_client_that_left_before_its_turn_is_not_computed(gate: Gate) -> None:
     async def ask() -> None:
         batcher = Batcher(gate, max_batch_size=1, max_queue_size=10)
-        first = batcher.submit([RED])
+        first = batcher.submit([RED]).answered
         await asyncio.to_thread(gate.waiting.wait, 10)
-        gone = batcher.submit([GREEN])
-        stays = batcher.submit([BLUE])
+        gone = batcher.submit([GREEN]).answered
+        stays = batcher.submit([BLUE]).answered
         gone.cancel()
         gate.open.set()
         await first
@@ -157,11 +175,11 @@ def test_a_client_that_left_before_its_turn_is_not_computed(gate: Gate) -> None:
 def test_a_fault_of_ours_is_an_answer_too_and_the_thread_lives_on() -> None:
     async def ask() -> list[object]:
         batcher = Batcher(Faulty(colour_model()), max_batch_size=4, max_queue_size=10)
-        together = batcher.submit([RED, b"fault"]), batcher.submit([BLUE])
+        together = batcher.submit([RED, b"fault"]).answered, batcher.submit([BLUE]).answered
         answers: list[object] = [
             *await together[0],
             *await together[1],
-            *await batcher.submit([GREEN]),
+            *await batcher.submit([GREEN]).answered,
         ]
         batcher.close()
         return answers
@@ -177,7 +195,7 @@ def test_a_fault_of_ours_is_an_answer_too_and_the_thread_lives_on() -> None:
 def test_closing_answers_what_waits_then_takes_no_more(gate: Gate) -> None:
     async def ask() -> None:
         batcher = Batcher(gate, max_batch_size=1, max_queue_size=10)
-        waiting = batcher.submit([RED, GREEN, BLUE])
+        waiting = batcher.submit([RED, GREEN, BLUE]).answered
         await asyncio.to_thread(gate.waiting.wait, 10)
         gate.open.set()
         await asyncio.to_thread(batcher.close)
@@ -201,7 +219,7 @@ def test_the_event_loop_is_free_while_a_large_image_is_decoded() -> None:
 
     async def ticks_while_decoding() -> int:
         batcher = Batcher(Classifier(colour_model()), max_batch_size=1, max_queue_size=1)
-        answered = batcher.submit([large])
+        answered = batcher.submit([large]).answered
         ticks = 0
         while not answered.done():
             await asyncio.sleep(0)
@@ -219,9 +237,9 @@ def test_every_batch_is_told_with_its_size_and_the_wait_of_its_first(gate: Gate)
         batcher = Batcher(
             gate, 2, 100, on_batch=lambda waited, answers: told.append((waited, len(answers)))
         )
-        first = batcher.submit([RED])
+        first = batcher.submit([RED]).answered
         await asyncio.to_thread(gate.waiting.wait, 10)
-        rest = batcher.submit([RED, RED, RED])
+        rest = batcher.submit([RED, RED, RED]).answered
         await asyncio.sleep(0.05)
         gate.open.set()
         await asyncio.gather(first, rest)
@@ -240,7 +258,10 @@ def test_a_fault_of_whoever_counts_is_logged_and_costs_no_answer(
 
     async def ask() -> list[object]:
         batcher = Batcher(Classifier(colour_model()), 1, 10, on_batch=full_disk)
-        answers: list[object] = [*await batcher.submit([RED]), *await batcher.submit([BLUE])]
+        answers: list[object] = [
+            *await batcher.submit([RED]).answered,
+            *await batcher.submit([BLUE]).answered,
+        ]
         batcher.close()
         return answers
 
@@ -254,11 +275,11 @@ def test_a_fault_of_whoever_counts_is_logged_and_costs_no_answer(
 def test_an_image_that_waited_too_long_is_refused_without_being_computed(gate: Gate) -> None:
     async def ask() -> None:
         batcher = Batcher(gate, 4, 100, max_queue_seconds=0.1)
-        first = batcher.submit([RED])
+        first = batcher.submit([RED]).answered
         await asyncio.to_thread(gate.waiting.wait, 10)
-        late = batcher.submit([GREEN, BLUE])
+        late = batcher.submit([GREEN, BLUE]).answered
         await asyncio.sleep(0.15)
-        in_time = batcher.submit([BLUE])
+        in_time = batcher.submit([BLUE]).answered
         gate.open.set()
         with pytest.raises(Overloaded, match=r"may wait 0\.1 seconds") as refused:
             await late
@@ -273,7 +294,7 @@ def test_an_image_that_waited_too_long_is_refused_without_being_computed(gate: G
 def test_a_request_whose_first_image_had_its_turn_is_answered_whole(gate: Gate) -> None:
     async def ask() -> int:
         batcher = Batcher(gate, 1, 100, max_queue_seconds=0.1)
-        both = batcher.submit([RED, GREEN])
+        both = batcher.submit([RED, GREEN]).answered
         await asyncio.to_thread(gate.waiting.wait, 10)
         await asyncio.sleep(0.15)
         gate.open.set()
@@ -295,8 +316,8 @@ def test_what_would_wait_too_long_is_refused_before_it_waits() -> None:
     async def ask() -> None:
         batcher = Batcher(Slow(colour_model()), 4, 1000, max_queue_seconds=2)
         for _ in range(3):  # it learns how long an image takes
-            await batcher.submit([RED] * 4)
-        waiting = batcher.submit([RED] * 40)
+            await batcher.submit([RED] * 4).answered
+        waiting = batcher.submit([RED] * 40).answered
         began = time.perf_counter()
         with pytest.raises(Overloaded) as refused:
             batcher.check_room()
@@ -311,9 +332,9 @@ def test_what_would_wait_too_long_is_refused_before_it_waits() -> None:
 def test_what_no_client_waits_for_any_more_is_not_computed(gate: Gate) -> None:
     async def ask() -> None:
         batcher = Batcher(gate, 8, 100)
-        first = batcher.submit([RED])
+        first = batcher.submit([RED]).answered
         await asyncio.to_thread(gate.waiting.wait, 10)
-        left, stayed = batcher.submit([GREEN] * 3), batcher.submit([BLUE])
+        left, stayed = batcher.submit([GREEN] * 3).answered, batcher.submit([BLUE]).answered
         left.cancel()
         gate.open.set()
         await asyncio.gather(first, stayed)
@@ -332,7 +353,7 @@ def test_no_memory_to_decode_an_image_is_overload_not_a_fault() -> None:
 
     async def ask() -> list[object]:
         batcher = Batcher(Full(colour_model()), 4, 10)
-        answers: list[object] = list(await batcher.submit([RED, GREEN]))
+        answers: list[object] = list(await batcher.submit([RED, GREEN]).answered)
         batcher.close()
         return answers
 
@@ -344,9 +365,12 @@ def test_no_memory_to_decode_an_image_is_overload_not_a_fault() -> None:
 def test_a_probe_goes_ahead_of_all_that_waits_and_is_shared(gate: Gate) -> None:
     async def ask() -> None:
         batcher = Batcher(gate, 1, 2)
-        queued = [batcher.submit([RED])]
+        queued = [batcher.submit([RED]).answered]
         await asyncio.to_thread(gate.waiting.wait, 10)
-        queued += [batcher.submit([RED]), batcher.submit([RED])]  # the queue is full
+        queued += [
+            batcher.submit([RED]).answered,
+            batcher.submit([RED]).answered,
+        ]  # the queue is full
         probe, same = batcher.probe(BLUE), batcher.probe(BLUE)
         assert probe is same
         order: list[str] = []
@@ -359,3 +383,59 @@ def test_a_probe_goes_ahead_of_all_that_waits_and_is_shared(gate: Gate) -> None:
         batcher.close()
 
     asyncio.run(ask())
+
+
+# --- Where the time went ---
+
+
+@pytest.mark.parametrize(("images", "batches"), [(1, 1), (3, 1), (4, 1), (5, 2), (9, 3)])
+def test_a_request_knows_its_own_decoding_and_each_run_that_it_was_in_once(
+    images: int, batches: int
+) -> None:
+    async def ask() -> tuple[Submitted, float]:
+        batcher = Batcher(Slow(colour_model()), max_batch_size=4, max_queue_size=100)
+        began = time.perf_counter()
+        submitted = batcher.submit([RED] * images)
+        await submitted.answered
+        seconds = time.perf_counter() - began
+        batcher.close()
+        return submitted, seconds
+
+    submitted, seconds = asyncio.run(ask())
+    assert submitted.queue_seconds > 0
+    assert submitted.decode_seconds >= images * 0.005
+    assert submitted.network_seconds >= batches * 0.02
+    parts = submitted.queue_seconds + submitted.decode_seconds + submitted.network_seconds
+    assert parts <= seconds
+
+
+def test_a_request_that_waits_for_another_knows_how_long() -> None:
+    async def ask() -> list[Submitted]:
+        batcher = Batcher(Slow(colour_model()), max_batch_size=1, max_queue_size=100)
+        submitted = [batcher.submit([RED]), batcher.submit([RED]), batcher.submit([b"no image"])]
+        await asyncio.gather(*(one.answered for one in submitted))
+        batcher.close()
+        return submitted
+
+    first, second, broken = asyncio.run(ask())
+    assert first.queue_seconds < second.queue_seconds < broken.queue_seconds
+    waited = second.queue_seconds - first.queue_seconds + second.since - first.since
+    assert waited >= first.decode_seconds + first.network_seconds >= 0.025
+    assert broken.decode_seconds >= 0.005
+    assert broken.network_seconds < 0.02  # there was nothing to run
+
+
+def test_images_of_others_in_the_same_batch_are_not_its_own() -> None:
+    async def ask() -> list[Submitted]:
+        batcher = Batcher(Slow(colour_model()), max_batch_size=8, max_queue_size=100)
+        submitted = [batcher.submit([RED]), batcher.submit([RED] * 3)]
+        await asyncio.gather(*(one.answered for one in submitted))
+        batcher.close()
+        return submitted
+
+    first, second = asyncio.run(ask())
+    assert first.network_seconds == second.network_seconds >= 0.02
+    assert second.decode_seconds >= 0.015
+    assert second.queue_seconds + second.since >= (
+        first.queue_seconds + first.since + first.decode_seconds
+    )

@@ -91,6 +91,9 @@ def test_a_page_of_an_allowed_origin_may_ask(make_client: MakeClient) -> None:
     assert preflight.status_code == 200
     assert preflight.headers["access-control-allow-origin"] == "http://localhost:5173"
     assert "access-control-allow-credentials" not in preflight.headers
+    answer = client.post("/predict", content=RED, headers={"origin": "http://localhost:5173"})
+    readable = answer.headers["access-control-expose-headers"].split(", ")
+    assert set(readable) == {"Retry-After", "Server-Timing", "X-Request-ID"}
 
 
 def test_below_another_apps_path_the_service_answers_the_same(client: TestClient) -> None:

@@ -315,11 +315,11 @@ def test_what_the_old_version_was_given_it_answers(models_folder: Path) -> None:
 
     async def run() -> list[float]:
         registry.load()
-        old = [registry.get("colours").batcher.submit([RED]) for _ in range(200)]
+        old = [registry.get("colours").batcher.submit([RED]).answered for _ in range(200)]
         replace(models_folder / "colours.onnx", colour_model(gain=3))
         for _ in range(2):
             await registry.refresh()
-        new = registry.get("colours").batcher.submit([RED])
+        new = registry.get("colours").batcher.submit([RED]).answered
         return [float(answer[0]) for (answer,) in await asyncio.gather(*old, new)]  # type: ignore[index]
 
     answers = asyncio.run(run())

@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import threading
+import time
 
 import numpy as np
 import orjson
@@ -11,7 +13,16 @@ from starlette.testclient import TestClient
 
 from app.classifier import Classifier
 from app.routes.predict import parse_query, predictions
-from tests.conftest import BLUE, COLOURS, GREEN, RED, MakeClient, check_problem, colour_model
+from tests.conftest import (
+    BLUE,
+    COLOURS,
+    GREEN,
+    RED,
+    MakeClient,
+    check_problem,
+    colour_model,
+    encode,
+)
 
 FORM = "application/x-www-form-urlencoded"  # what curl says with --data-binary
 
@@ -273,3 +284,24 @@ def test_overload_can_be_read_by_a_page_on_another_origin(make_client: MakeClien
     assert response.headers["vary"] == "Origin"
     roomier = make_client(max_held_bytes=len(RED))
     assert roomier.post("/predict", content=RED).status_code == 200
+
+
+TIMES = r"queue;dur=(\d+\.\d\d), decode;dur=(\d+\.\d\d), network;dur=(\d+\.\d\d)"
+
+
+@pytest.mark.parametrize("images", [1, 2, 40])  # a batch is of 16
+def test_an_answer_says_where_its_time_went(client: TestClient, images: int) -> None:
+    large = encode(np.random.default_rng(0).integers(0, 256, (200, 300, 3), np.uint8))
+    began = time.perf_counter()
+    response = client.post("/predict", files=[("file", large)] * images)
+    seconds = time.perf_counter() - began
+    assert response.status_code == 200
+    found = re.fullmatch(TIMES, response.headers["server-timing"])
+    assert found
+    queue, decode, network = (float(milliseconds) for milliseconds in found.groups())
+    assert decode > 0.2 * images  # of 180 KB each
+    assert queue + decode + network <= seconds * 1000 + 0.03  # of rounding
+
+
+def test_a_refused_image_has_no_times(client: TestClient) -> None:
+    assert "server-timing" not in client.post("/predict", content=b"no image").headers
