@@ -7,7 +7,7 @@ rule, what was received and the remedy, and never repeats the input itself.
     ├── BadRequest                       (below HTTP, before any route) 400
     ├── EmptyBody · NoFile · BadMultipart · BadJson · BadBase64         400
     ├── Unauthorized                                                    401
-    ├── UnknownModel                                                    404
+    ├── UnknownModel · UnknownSample · FileReplaced                     404
     ├── RequestTimeout                                                  408
     ├── BodyTooLarge · TooManyImages                                    413
     ├── UnsupportedImage · UnsupportedMediaType                         415
@@ -63,6 +63,14 @@ class Unauthorized(ConvoluError):
 
 class UnknownModel(ConvoluError):
     status, code, title = 404, "unknown_model", "There is no model of that name"
+
+
+class UnknownSample(ConvoluError):
+    status, code, title = 404, "unknown_sample", "The model has no picture of that number"
+
+
+class FileReplaced(ConvoluError):
+    status, code, title = 404, "file_replaced", "The file of the version in service is gone"
 
 
 class RequestTimeout(ConvoluError):

@@ -35,6 +35,7 @@ class Model:
     proven: bool
     card: Card
     batcher: Batcher
+    path: Path  # of its file, which may be another version's by now
 
 
 class Registry:
@@ -189,7 +190,9 @@ class Registry:
             self._settings.max_queue_seconds,
             on_batch=partial(self._metrics.count_batch, path.stem, tuple(classifier.card.labels)),
         )
-        return Model(path.stem, classifier.version, classifier.proven, classifier.card, batcher)
+        return Model(
+            path.stem, classifier.version, classifier.proven, classifier.card, batcher, path
+        )
 
 
 def _signatures(folder: Path) -> dict[str, Signature]:

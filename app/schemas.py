@@ -65,6 +65,7 @@ class ModelSummary(BaseModel):
     description: str
     labels: list[str]
     accuracy: float | None
+    samples: int = Field(description="Pictures with known answers, at /models/{name}/samples/1 ….")
 
 
 class ModelList(BaseModel):

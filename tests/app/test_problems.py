@@ -44,11 +44,16 @@ def test_every_error_has_a_code_and_title_of_its_own() -> None:
     assert len({kind.title for kind in kinds}) == len(kinds)
 
 
-def test_every_error_that_predict_may_answer_with_is_documented(client: TestClient) -> None:
-    responses = client.get("/openapi.json").json()["paths"]["/predict"]["post"]["responses"]
+def test_every_error_is_documented_where_it_may_be_the_answer(client: TestClient) -> None:
+    paths = client.get("/openapi.json").json()["paths"]
+    elsewhere = {
+        errors.UnknownSample: "/models/{name}/samples/{number}",
+        errors.FileReplaced: "/models/{name}/file",
+    }
     for kind in every_error():
         if kind is not errors.ModelRefused:
-            assert f"`{kind.code}`" in responses[str(kind.status)]["description"], kind
+            (operation,) = paths[elsewhere.get(kind, "/predict")].values()
+            assert f"`{kind.code}`" in operation["responses"][str(kind.status)]["description"], kind
 
 
 def test_every_error_code_is_explained_in_the_documentation() -> None:
