@@ -30,7 +30,7 @@ EXCESS = "excess_connection"  # in a request's state: its connection is one too 
 _PROBES = {"/healthz", "/readyz"}
 # The page and the docs are readable without a key: they ask for it.
 _OPEN = {"/", "/docs"}
-_OPEN_FOLDERS = ("/web/", "/docs/assets/")
+_OPEN_FOLDERS = ("/web/", "/embed/", "/docs/assets/")
 _ALWAYS = (b"x-content-type-options", b"nosniff")
 _FRESH = (b"cache-control", b"no-store")
 _REVALIDATED = (b"cache-control", b"no-cache")  # files have an ETag: 304 if they are the same

@@ -1,0 +1,2 @@
+// Placeholder: what other pages load from this service.
+export {};
