@@ -199,14 +199,17 @@ class _SocketToCome:
 
 
 def _bind_shared(host: str, port: int) -> socket.socket:
-    return _bind(host, port, socket.SO_REUSEPORT)
+    # Its connections inherit both. Without the first, those that a client has not closed yet keep
+    # the next start off the port for a minute.
+    return _bind(host, port, socket.SO_REUSEADDR, socket.SO_REUSEPORT)
 
 
-def _bind(host: str, port: int, option: int) -> socket.socket:
+def _bind(host: str, port: int, *options: int) -> socket.socket:
     family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     bound = socket.socket(family, socket.SOCK_STREAM)
     try:
-        bound.setsockopt(socket.SOL_SOCKET, option, 1)
+        for option in options:
+            bound.setsockopt(socket.SOL_SOCKET, option, 1)
         bound.bind(address)
     except OSError:
         bound.close()

@@ -74,6 +74,17 @@ def log_read_aside(process: subprocess.Popen[str]) -> Iterator[list[str]]:
         thread.join()
 
 
+def test_a_service_starts_again_while_a_client_still_holds_a_connection_to_the_last() -> None:
+    with started("--port", "0", "--workers", "1") as process:
+        url = announced_url(process)
+        host, _, port = url.removeprefix("http://").partition(":")
+        client = socket.create_connection((host, int(port)))
+        client.sendall(b"GET /healthz HTTP/1.1\r\nHost: here\r\n\r\n")
+        assert client.recv(1000).startswith(b"HTTP/1.1 200")
+    with client, started("--port", port, "--workers", "1") as process:
+        assert announced_url(process) == url
+
+
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_a_service_says_where_it_is_answers_and_stops_when_told(
     models_folder: Path, workers: str
