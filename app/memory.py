@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +20,9 @@ _STATM = Path("/proc/self/statm")  # proc(5): pages of address space, then of re
 def resident_bytes() -> int:
     """Memory that this process has in RAM; 0 where that cannot be asked."""
     return _pages(1) * os.sysconf("SC_PAGE_SIZE")
+
+
+_ONE_AT_A_TIME = threading.Lock()  # the bound is the process's: two would put back each other's
 
 
 def give_back() -> None:
@@ -33,19 +37,20 @@ def at_most(more_bytes: int) -> Iterator[None]:
 
     The bound is on address space (setrlimit(2), RLIMIT_AS), and on all threads while it lasts.
     """
-    used = _pages(0) * os.sysconf("SC_PAGE_SIZE")
-    if not used:
-        yield
-        return
-    import resource  # not on every system that has Python
+    with _ONE_AT_A_TIME:
+        used = _pages(0) * os.sysconf("SC_PAGE_SIZE")
+        if not used:
+            yield
+            return
+        import resource  # not on every system that has Python
 
-    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
-    bounds = [bound for bound in (soft, hard) if bound != resource.RLIM_INFINITY]
-    resource.setrlimit(resource.RLIMIT_AS, (min([used + more_bytes, *bounds]), hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
+        soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+        bounds = [bound for bound in (soft, hard) if bound != resource.RLIM_INFINITY]
+        resource.setrlimit(resource.RLIMIT_AS, (min([used + more_bytes, *bounds]), hard))
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
 
 
 def _pages(field: int) -> int:

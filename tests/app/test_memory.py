@@ -3,6 +3,7 @@ from __future__ import annotations
 import platform
 import resource
 import sys
+import threading
 
 import numpy as np
 import pytest
@@ -45,3 +46,30 @@ def test_memory_that_was_freed_is_given_back() -> None:
     memory.give_back()
     assert before - memory.resident_bytes() > 40e6
     del last
+
+
+def test_two_bounds_at_once_leave_none_behind() -> None:
+    """The second waits for the first: else it would put back the first one's bound."""
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    entered, leave = threading.Event(), threading.Event()
+    order: list[str] = []
+
+    def first() -> None:
+        with memory.at_most(1 << 30):
+            entered.set()
+            leave.wait()
+            order.append("first")
+
+    def second() -> None:
+        with memory.at_most(1 << 30):
+            order.append("second")
+
+    threads = [threading.Thread(target=first), threading.Thread(target=second)]
+    threads[0].start()
+    entered.wait()
+    threads[1].start()
+    leave.set()
+    for thread in threads:
+        thread.join()
+    assert order == ["first", "second"]
+    assert resource.getrlimit(resource.RLIMIT_AS) == before
