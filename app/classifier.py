@@ -15,10 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from app.card import Card, Proof, card_from_json, card_from_metadata
+from app.card import Card, Normalise, Proof, card_from_json, card_from_metadata
 from app.decode import DecodeBudget
 from app.errors import ConvoluError, ModelRefused
-from app.preprocess import Pixels, pixels_from
+from app.preprocess import Pixels, pixels_and_steps, pixels_from
+from app.steps import Step
 
 # ONNX Runtime on Linux reports to its maker from 1.29 on, unless it is told not to before it loads.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
@@ -45,7 +46,7 @@ class Classifier:
     ) -> None:
         self._decode_budget = decode_budget
         self.version = hashlib.sha256(model).hexdigest()[:12]
-        self._session = _session(model)
+        self._session = open_session(model)
         self.card: Card = (
             card_from_metadata(self._session.get_modelmeta().custom_metadata_map)
             if card_json is None
@@ -57,13 +58,17 @@ class Classifier:
 
     def classify(self, batch: Batch) -> Probabilities:
         """uint8 N×H×W×C → float32 N×classes; each row is a softmax and sums to 1."""
-        feed = {self._input_name: self._normalised(batch)}
+        feed = {self._input_name: normalised(batch, self.card.normalise)}
         output: Probabilities = self._session.run([self._output_name], feed)[0]
         return _softmax(output) if self.card.output == "logits" else output
 
     def pixels_from(self, data: bytes) -> Pixels:
         """Encoded image → the pixels that this model wants."""
         return pixels_from(data, self.card.preprocess, self._decode_budget)
+
+    def pixels_and_steps(self, data: bytes) -> tuple[Pixels, list[Step]]:
+        """The same pixels, and what was done to get them."""
+        return pixels_and_steps(data, self.card.preprocess, self._decode_budget)
 
     @property
     def sample(self) -> bytes:
@@ -78,16 +83,6 @@ class Classifier:
         """Raise ModelRefused if `sample` got another answer than training saw."""
         if self.card.proof is not None:
             _compare(1, answer, self.card.proof)
-
-    def _normalised(self, batch: Batch) -> NDArray[np.generic]:
-        normalise = self.card.normalise
-        if normalise is None:  # the graph does it: Convolu's own files
-            return batch
-        mean, std = (np.array(one, np.float32) for one in (normalise.mean, normalise.std))
-        floats = (batch.astype(np.float32) / np.float32(255) - mean) / std
-        if normalise.layout == "NHWC":
-            return floats
-        return np.ascontiguousarray(floats.transpose(0, 3, 1, 2))
 
     def _check_graph(self) -> tuple[str, str]:
         """Names of the graph's input and output; their types must be what the card implies."""
@@ -155,7 +150,19 @@ def _compare(number: int, answer: Probabilities, proof: Proof) -> None:
         )
 
 
-def _session(model: bytes) -> onnxruntime.InferenceSession:
+def normalised(batch: Batch, normalise: Normalise | None) -> NDArray[np.generic]:
+    """uint8 N×H×W×C → what the graph expects: the same, or float32 as a foreign card says."""
+    if normalise is None:  # the graph does it: Convolu's own files
+        return batch
+    mean, std = (np.array(one, np.float32) for one in (normalise.mean, normalise.std))
+    floats = (batch.astype(np.float32) / np.float32(255) - mean) / std
+    if normalise.layout == "NHWC":
+        return floats
+    return np.ascontiguousarray(floats.transpose(0, 3, 1, 2))
+
+
+def open_session(model: bytes) -> onnxruntime.InferenceSession:
+    """An ONNX Runtime session on one thread, of one file alone. Raises ModelRefused."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1  # the service runs one process per core
     options.inter_op_num_threads = 1

@@ -16,7 +16,7 @@ from app.edge import EXCESS
 from app.errors import BadRequest, ConvoluError, HeadersTooLarge
 from app.one_write import OneWriteProtocol
 from app.problems import problem_body
-from app.routes.predict import ANSWER
+from app.routes.images import ANSWER
 from app.settings import Settings
 from app.uploads import DEADLINE
 

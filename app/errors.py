@@ -106,6 +106,10 @@ class InvalidParameter(ConvoluError):
     status, code, title = 422, "invalid_parameter", "A parameter is not valid"
 
 
+class OpaqueModel(ConvoluError):
+    status, code, title = 422, "opaque_model", "This model cannot be looked into"
+
+
 class HeadersTooLarge(ConvoluError):
     status, code, title = 431, "headers_too_large", "The request's headers are too large"
 
@@ -119,7 +123,9 @@ class Overloaded(ConvoluError):
     def __init__(
         self,
         message: str,
-        limit: Literal["queue_size", "queue_seconds", "held_bytes", "connections", "memory"],
+        limit: Literal[
+            "queue_size", "queue_seconds", "held_bytes", "connections", "memory", "inside"
+        ],
     ) -> None:
         super().__init__(message)
         self.limit = limit

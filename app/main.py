@@ -5,6 +5,7 @@ uvicorn app.main:create_app --factory
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import logging
 import warnings
@@ -17,12 +18,14 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app import __version__
 from app.edge import Edge, document_keys
+from app.held_bodies import HeldBodies
+from app.jobs import Jobs
 from app.keys import ApiKeys
 from app.metrics import Metrics
 from app.problems import handle_framework_errors
 from app.registry import Registry
 from app.request_log import RequestLog
-from app.routes import health, metrics, models, pages, predict
+from app.routes import health, inside, metrics, models, pages, predict
 from app.settings import Settings
 from app.watch import repeating
 
@@ -39,6 +42,7 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
     settings = settings or Settings()
     counts = Metrics()
     registry = Registry(settings, counts)
+    jobs = Jobs(inside.MAX_WAITING)
     keys = None if settings.api_keys_file is None else ApiKeys(settings.api_keys_file)
 
     async def take_stock() -> None:
@@ -58,6 +62,7 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
         async with repeating(settings.watch_seconds, registry.refresh, take_stock):
             yield
         gc.unfreeze()
+        await asyncio.to_thread(jobs.close)
         registry.close()
 
     api = FastAPI(
@@ -72,7 +77,12 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
     )
     api.state.registry = registry
     api.state.metrics = counts
-    predict_route = predict.add_to(api, registry, settings)
+    api.state.inside = settings.inside
+    bodies = HeldBodies(settings.max_held_bytes)
+    routes = [predict.add_to(api, registry, settings, bodies)]
+    if settings.inside:
+        routes += inside.add_to(api, registry, settings, bodies, jobs)
+    past_fastapi = {("POST", route.path): route for route in routes}
     api.include_router(models.router)
     api.include_router(health.router)
     if settings.metrics_port is None:
@@ -83,17 +93,20 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
         document_keys(api.openapi())  # FastAPI makes it once and keeps it
 
     async def dispatch(scope: Scope, receive: Receive, send: Send) -> None:
-        # FastAPI knows this route and documents it, but its own layers are 60 µs of Python on the
-        # way to it, where all the rest of a small request takes 200.
-        if scope["type"] == "http" and (scope["method"], scope["path"]) == ("POST", "/predict"):
-            scope["route"] = predict_route
-            await predict_route.app(scope, receive, send)
-        else:
-            if scope["type"] == "http":
-                # Starlette answers a range that makes no sense in plain text; RFC 9110, 14.2
-                # lets a server send the whole file.
+        # FastAPI knows these routes and documents them, but its own layers are 60 µs of Python on
+        # the way to them, where all the rest of a small request takes 200.
+        route = None
+        if scope["type"] == "http":
+            route = past_fastapi.get((scope["method"], scope["path"]))
+            # Starlette answers a range that makes no sense in plain text; RFC 9110, 14.2
+            # lets a server send the whole file.
+            if route is None:
                 scope["headers"] = [item for item in scope["headers"] if item[0] != b"range"]
+        if route is None:
             await api(scope, receive, send)
+        else:
+            scope["route"] = route
+            await route.app(scope, receive, send)
 
     app: ASGIApp = Edge(dispatch, counts, RequestLog(), keys)
     if settings.cors_origins:

@@ -69,6 +69,7 @@ class ModelSummary(BaseModel):
 
 
 class ModelList(BaseModel):
+    inside: bool = Field(description="Whether /seen, /inside and /explain are there.")
     models: list[ModelSummary]
 
 
@@ -90,3 +91,125 @@ class Readiness(BaseModel):
     ready: bool
     models: list[str]
     refused: dict[str, str] = Field(description="Model files that are not served, and why.")
+
+
+Number = float | None  # null where a network put out what is no number
+
+_PAIR = "Of y and x."
+
+
+class PreprocessingStep(BaseModel):
+    name: str = Field(description="decode, orient, colour, digit or resize.")
+    did: dict[str, Any] = Field(description="What this step found and changed.")
+    milliseconds: float
+
+
+class Seen(BaseModel):
+    """An image as the network gets it."""
+
+    model: str
+    version: str
+    width: int
+    height: int
+    channels: int
+    png: str = Field(description="base64 of a PNG of the very pixels.")
+    steps: list[PreprocessingStep] = Field(description="In order; those that changed something.")
+
+
+class LayerSeen(BaseModel):
+    """One layer, and what it put out for one image."""
+
+    name: str
+    type: str
+    tensor: str | None
+    shape: list[int] = Field(description="Height, width and channels; or units.")
+    window: list[int] | None = Field(description="Kernel or pool: height, width.")
+    strides: list[int] | None
+    dilation: list[int] | None
+    padding: str | None
+    pads: list[int] | None = Field(description="Top, left, bottom, right.")
+    activation: str | None
+    parameters: int
+    multiply_adds: int
+    receptive_field: list[int] | None = Field(description="Input pixels that one output sees.")
+    inputs: list[str] = Field(description="Names of the layers it reads; `image` is the input.")
+    minimum: Number
+    maximum: Number
+    mean: Number
+    zeros: Number = Field(description="Share of zeros, 0 to 1.")
+    values: list[Number] | None = Field(None, description="Of a vector of up to 4,096 numbers.")
+
+
+class Floats(BaseModel):
+    shape: list[int]
+    data: str = Field(description="base64 of float32, the lowest byte first, row by row.")
+
+
+class Maps(BaseModel):
+    """The feature maps of a layer: value = minimum + byte / 255 · (maximum − minimum)."""
+
+    layer: str
+    shape: list[int] = Field(description="Height, width, channels.")
+    channels: int = Field(description="How many are in `data`: the first ones.")
+    data: str = Field(description="base64 of uint8, channels × height × width.")
+    minima: list[Number]
+    maxima: list[Number]
+    means: list[Number]
+    zeros: list[float]
+    contributions: list[Number] | None = Field(
+        description="Each channel's part in the best class's logit; null where it is not exact."
+    )
+    kernels: Floats | None = Field(description="Channels × height × width × inputs, if small.")
+
+
+class Window(BaseModel):
+    """Everything that one channel is computed from."""
+
+    layer: str
+    channel: int
+    kind: str = Field(description="convolution, max or average.")
+    input: Floats
+    kernel: Floats | None
+    bias: Number
+    strides: list[int]
+    dilation: list[int]
+    pads: list[int]
+    before: Floats = Field(description="Before the activation.")
+    after: Floats
+    activation: str | None
+
+
+class Looked(BaseModel):
+    """A network while it reads one image."""
+
+    model: str
+    version: str
+    layers: list[LayerSeen]
+    logits: list[Number] | None = Field(description="The classes' scores before softmax.")
+    probabilities: list[float]
+    best: int = Field(description="Place of the most probable class.")
+    maps: Maps | None = Field(None, description="Of `layer`; null for vectors.")
+    window: Window | None = Field(None, description="Of `channel`; null where there is none.")
+
+
+class ExplanationMap(Floats):
+    start: list[float] = Field(description=f"Centre of cell (0, 0) in input pixels. {_PAIR}")
+    step: list[float] = Field(description=f"From one cell to the next, and its size. {_PAIR}")
+
+
+class Explanation(BaseModel):
+    """Which parts of an image spoke for a class, and which against it."""
+
+    model: str
+    version: str
+    label: str
+    method: str
+    methods: list[str] = Field(description="All that this network allows.")
+    exact: bool = Field(description="Whether the map and `rest` add up to `logit`.")
+    passes: int = Field(description="Runs of the network beyond the prediction.")
+    milliseconds: float
+    logit: Number
+    probability: float
+    rest: Number = Field(description="What no cell is accountable for: the biases.")
+    layer: str | None = Field(description="Whose output the map weighs.")
+    map: ExplanationMap

@@ -85,6 +85,9 @@ class Settings(BaseSettings):
     api_keys_file: Path | None = Field(
         None, description="File of API keys, `NAME SHA256` a line; without it nobody needs one."
     )
+    inside: bool = Field(
+        True, description="Whether networks may be looked into: /inside, /explain and /seen."
+    )
     metrics_port: int | None = Field(
         None,
         ge=0,

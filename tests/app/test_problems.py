@@ -49,6 +49,7 @@ def test_every_error_is_documented_where_it_may_be_the_answer(client: TestClient
     elsewhere = {
         errors.UnknownSample: "/models/{name}/samples/{number}",
         errors.FileReplaced: "/models/{name}/file",
+        errors.OpaqueModel: "/inside",
     }
     for kind in every_error():
         if kind is not errors.ModelRefused:

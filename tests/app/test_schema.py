@@ -56,6 +56,9 @@ def test_whatever_it_is_asked_it_answers_as_its_document_says(models_folder: Pat
     assert "Traceback" not in log
     # It is worth something only if images got through, and each kind of refusal was seen.
     assert statuses_of("/predict", log) >= {200, 400, 404, 405, 413, 415, 422}
+    assert statuses_of("/seen", log) >= {200, 400, 404, 415}
+    for route in ("/inside", "/explain"):
+        assert statuses_of(route, log) >= {200, 400, 404, 415, 422}, route
 
 
 def test_without_its_default_model_too(models_folder: Path) -> None:

@@ -1,0 +1,84 @@
+"""What the routes that take images have in common: their bodies, their errors, their waiting."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, TypeVar
+
+from starlette.requests import ClientDisconnect
+
+from app.errors import (
+    BadBase64,
+    BadJson,
+    BadMultipart,
+    BodyTooLarge,
+    ConvoluError,
+    EmptyBody,
+    ImageTooLarge,
+    InvalidImage,
+    InvalidParameter,
+    NoFile,
+    NotReady,
+    Overloaded,
+    RequestTimeout,
+    TooManyImages,
+    UnknownModel,
+    UnsupportedImage,
+    UnsupportedMediaType,
+)
+from app.schemas import Base64Image
+
+ANSWER = "answer"  # in a request's state: the future to cancel when its client leaves
+
+ERRORS: tuple[type[ConvoluError], ...] = (
+    EmptyBody,
+    NoFile,
+    BadMultipart,
+    BadJson,
+    BadBase64,
+    UnknownModel,
+    RequestTimeout,
+    BodyTooLarge,
+    TooManyImages,
+    UnsupportedImage,
+    UnsupportedMediaType,
+    InvalidImage,
+    ImageTooLarge,
+    InvalidParameter,
+    Overloaded,
+    NotReady,
+)
+_FILE = {"type": "string", "format": "binary"}
+_BODY = {"schema": _FILE | {"minLength": 1}}
+
+Result = TypeVar("Result")
+
+
+async def wanted(answer: asyncio.Future[Result]) -> Result:
+    """Wait for an answer. Raises ClientDisconnect if it was cancelled because nobody waits."""
+    try:
+        return await answer
+    except asyncio.CancelledError:
+        if answer.cancelled() and not _is_cancelled():
+            raise ClientDisconnect from None
+        raise
+
+
+def _is_cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
+def request_body(max_images: int) -> dict[str, Any]:
+    """For the OpenAPI document: how images may be sent."""
+    images = {"type": "array", "items": _FILE, "minItems": 1, "maxItems": max_images}
+    form = {"type": "object", "required": ["file"], "properties": {"file": images}}
+    return {
+        "required": True,
+        "content": {
+            "multipart/form-data": {"schema": form},
+            "image/*": _BODY,
+            "application/octet-stream": _BODY,
+            "application/json": {"schema": Base64Image.model_json_schema()},
+        },
+    }
