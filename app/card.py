@@ -54,6 +54,14 @@ class Metrics(_Fact):
     seed_accuracies: dict[str, float] = {}  # of every seed fixed beforehand; the first ships
 
 
+class Epoch(_Fact):
+    """One pass over the training images: means over its batches, distorted as they were trained."""
+
+    loss: float
+    accuracy: float
+    validation_accuracy: float | None = None  # of images held out, where there were any
+
+
 class Dataset(_Fact):
     """What it was trained on; the checksum is of all pixels and labels."""
 
@@ -107,8 +115,10 @@ class Card(_Fact):
     preprocess: Preprocess
     layers: list[Layer] = []
     metrics: Metrics | None = None
+    confusion: list[list[int]] | None = None  # images by true class (row) and answer (column)
     dataset: Dataset | None = None
     recipe: dict[str, Any] | None = None
+    history: list[Epoch] | None = None  # of the run that made it
     made_with: dict[str, str] = {}
     proof: Proof | None = None
     normalise: Normalise | None = None
@@ -124,6 +134,12 @@ class Card(_Fact):
             raise ValueError("preprocess needs a background of levels from 0 to 255")
         if len(set(self.labels)) != len(self.labels):
             raise ValueError("labels must differ from each other")
+        classes = len(self.labels)
+        if (
+            self.confusion is not None
+            and [len(row) for row in self.confusion] != [classes] * classes
+        ):
+            raise ValueError("confusion needs a row and a column for each label")
         if self.normalise and len(self.normalise.mean) != self.preprocess.channels:
             raise ValueError("normalise needs one mean and std for each channel of preprocess")
         if self.preprocess.layout == "digit" and self.preprocess.channels != 1:

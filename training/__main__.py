@@ -1,4 +1,4 @@
-"""The model maker's command line: `convolu-train`, or `python -m training`: build, try, recipes."""
+"""The model maker's command line: `convolu-train`, or `python -m training`: build, try and more."""
 
 from __future__ import annotations
 
@@ -92,6 +92,34 @@ def recipes() -> None:
     """List the recipes."""
     for recipe in RECIPES.values():
         print(f"{recipe.name:16} {recipe.description}")
+
+
+@cli.command()
+def facts(
+    names: Names,
+    data: DataFolder = None,
+    runs: Runs = Path("runs"),
+    models: Annotated[Path, typer.Option(help="Folder of model files.")] = Path("models"),
+) -> None:
+    """Tell finished model files what they lack: confusion, and history where its run is kept."""
+    chosen = _recipes(names)
+    choose_backend()
+    from training.export.file import write
+    from training.facts import NotTheSame, add_confusion, add_history
+    from training.train import run_folder
+
+    for recipe in chosen:
+        path = models / f"{recipe.name}.onnx"
+        try:
+            write(path, add_confusion(path.read_bytes(), _data(recipe.data, data)))
+        except (FileNotFoundError, NotTheSame) as exc:
+            fail(str(exc))
+        try:
+            run = run_folder(runs, recipe.name, recipe.seeds[0])
+            write(path, add_history(path.read_bytes(), run))
+            print(f"{path}: has confusion and history")
+        except NotTheSame as exc:
+            print(f"{path}: has confusion, but no history: {exc}")
 
 
 @cli.command()

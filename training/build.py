@@ -21,10 +21,10 @@ from app import __version__
 from app.card import Card, Dataset
 from app.classifier import Classifier
 from training.data import Data
-from training.evaluate import answers, measure, png
+from training.evaluate import answers, confusion, measure, png
 from training.export.file import model_file, write
 from training.recipes import Recipe
-from training.train import Report, train
+from training.train import Report, history, run_folder, train
 
 MEASURED_ON = "the {n} test images as PNG files, through the service's own path"
 
@@ -40,7 +40,7 @@ def build(
     test_files = [png(pixels) for pixels in data.x_test]
     trained, probabilities = {}, {}
     for seed in recipe.seeds:
-        folder = runs / f"{recipe.name}-seed{seed}"
+        folder = run_folder(runs, recipe.name, seed)
         trained[seed] = train(recipe, data, seed, folder, holdout=0, report=report(seed))
         content = _file(recipe, data, trained[seed], _card(recipe, data, seed))
         probabilities[seed] = answers(Classifier(content), test_files)
@@ -56,7 +56,13 @@ def build(
             for one, rows in probabilities.items()
         },
     )
-    card = _card(recipe, data, seed).model_copy(update={"metrics": metrics})
+    card = _card(recipe, data, seed).model_copy(
+        update={
+            "metrics": metrics,
+            "confusion": confusion(probabilities[seed], data.y_test, len(data.labels)),
+            "history": history(run_folder(runs, recipe.name, seed)),
+        }
+    )
     content = _file(recipe, data, trained[seed], card)
     card = Classifier(content).card  # as the service reads it: refused here if it proves wrong
     write(models / f"{recipe.name}.onnx", content)

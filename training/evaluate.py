@@ -65,6 +65,15 @@ def measure(
     )
 
 
+def confusion(
+    probabilities: Probabilities, truth: NDArray[np.int64], classes: int
+) -> list[list[int]]:
+    """How many images of each true class (row) got each answer (column)."""
+    pairs = truth * classes + probabilities.argmax(axis=1)
+    counts: list[list[int]] = np.bincount(pairs, minlength=classes**2).reshape(classes, -1).tolist()
+    return counts
+
+
 def wilson(right: int, n: int) -> tuple[float, float]:
     """95 % interval of a share (Wilson, 1927); near 0 and 1 a plain ± would leave the range."""
     z = 1.959964

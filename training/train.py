@@ -17,6 +17,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from app.card import Epoch
 from training import networks
 from training.augment import distort
 from training.data import Data
@@ -85,6 +86,24 @@ def train(
     final.save(half)
     half.replace(weights)  # at once: a run that was broken off never looks finished
     return final
+
+
+def run_folder(runs: Path, name: str, seed: int) -> Path:
+    """Where the run of a recipe with a seed is kept."""
+    return runs / f"{name}-seed{seed}"
+
+
+def history(folder: Path) -> list[Epoch]:
+    """What `train` wrote of each epoch into a run folder, to six decimals, as a card has it."""
+    rows: list[dict[str, float]] = json.loads((folder / "history.json").read_text())
+    return [
+        Epoch(
+            loss=round(row["loss"], 6),
+            accuracy=round(row["accuracy"], 6),
+            validation_accuracy=row.get("holdout_accuracy"),
+        )
+        for row in rows
+    ]
 
 
 def all_that_decides(recipe: Recipe, data: Data, seed: int, holdout: int) -> str:

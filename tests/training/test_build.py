@@ -118,6 +118,32 @@ def test_the_metrics_are_those_of_the_file_that_ships_on_png_files(
     assert metrics.measured_on == "the 150 test images as PNG files, through the service's own path"
 
 
+def test_the_confusion_counts_the_same_answers(
+    built: Built, answers_from_files: Probabilities
+) -> None:
+    counts = np.array(built.card.confusion)
+    assert counts.sum(axis=1).tolist() == np.bincount(DATA.y_test).tolist()
+    assert (
+        counts.sum(axis=0).tolist()
+        == np.bincount(answers_from_files.argmax(axis=1), minlength=10).tolist()
+    )
+    assert built.card.metrics is not None
+    assert np.trace(counts) / counts.sum() == built.card.metrics.accuracy
+
+
+def test_the_history_is_that_of_the_seed_that_ships(built: Built) -> None:
+    rows = json.loads((built.folder / "runs" / "tiny-seed5" / "history.json").read_text())
+    history = built.card.history
+    assert history is not None
+    assert [epoch.loss for epoch in history] == [
+        pytest.approx(row["loss"], abs=1e-6) for row in rows
+    ]
+    assert [epoch.accuracy for epoch in history] == [
+        pytest.approx(row["accuracy"], abs=1e-6) for row in rows
+    ]
+    assert all(epoch.validation_accuracy is None for epoch in history)
+
+
 def test_the_first_seed_ships(built: Built, answers_from_files: Probabilities) -> None:
     first, second = (built.keras_answers(seed, DATA.x_test) for seed in (5, 2))
     assert np.abs(answers_from_files - first).max() < 1e-4

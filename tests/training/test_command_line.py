@@ -63,6 +63,12 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def test_facts_of_a_file_that_is_not_there_ends_with_1(data: Path, tmp_path: Path) -> None:
+    refused = run_here("facts", "mnist-1conv", "--data", data, "--models", tmp_path)
+    assert refused.exit_code == 1
+    assert "mnist-1conv.onnx" in refused.output
+
+
 def test_recipes_lists_every_recipe_with_its_description() -> None:
     listed = run("recipes")
     assert listed.returncode == 0
@@ -211,6 +217,7 @@ def test_build_says_how_good_the_model_is_and_of_which_seeds(data: Path, tmp_pat
         folder = runs / f"mnist-1conv-seed{seed}"
         folder.mkdir(parents=True)
         (folder / "recipe.json").write_text(all_that_decides(recipe, load("mnist", data), seed, 0))
+        (folder / "history.json").write_text("[]")
         mnist_1conv().save(folder / "final.keras")
     built = run_here("build", "mnist-1conv", "--data", data, "--runs", runs, "--models", models)
     assert built.exit_code == 0, built.output

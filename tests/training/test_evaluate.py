@@ -13,7 +13,15 @@ from PIL import Image
 from app.classifier import Classifier, Probabilities
 from app.preprocess import Preprocess, pixels_from
 from tests.conftest import colour_model, plain
-from training.evaluate import BATCH, answers, calibration_error, measure, png, wilson
+from training.evaluate import (
+    BATCH,
+    answers,
+    calibration_error,
+    confusion,
+    measure,
+    png,
+    wilson,
+)
 
 SIDES = st.tuples(st.integers(1, 30), st.integers(1, 30))
 GREY = SIDES.flatmap(lambda sides: stn.arrays(np.uint8, (*sides, 1)))
@@ -81,6 +89,12 @@ def test_metrics_are_what_one_counts_by_hand() -> None:
     assert metrics.calibration_error == pytest.approx((0.3 + 0.8 + 0.5 + 0.4) / 4)
     assert metrics.measured_on == "four pictures"
     assert metrics.seed_accuracies == {"1": 0.75, "2": 0.5}
+
+
+def test_confusion_has_a_row_for_each_true_class_and_a_column_for_each_answer() -> None:
+    probabilities = table([0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.2, 0.5, 0.3], [0.6, 0.3, 0.1])
+    counts = confusion(probabilities, truth(0, 0, 1, 1), 3)
+    assert counts == [[1, 1, 0], [1, 1, 0], [0, 0, 0]]
 
 
 def test_a_class_without_pictures_has_no_accuracy() -> None:
