@@ -39,6 +39,20 @@ def test_a_model_is_proven_and_its_card_is_full(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_confusion_and_history_agree_with_the_metrics_and_the_recipe(path: Path) -> None:
+    card = Classifier(path.read_bytes()).card
+    assert card.metrics is not None
+    assert card.recipe is not None
+    counts = np.array(card.confusion)
+    assert counts.sum() == card.metrics.images
+    assert np.trace(counts) / counts.sum() == card.metrics.accuracy
+    shares = np.diag(counts) / counts.sum(axis=1)
+    assert dict(zip(card.labels, shares, strict=True)) == card.metrics.per_class_accuracy
+    assert card.history is not None
+    assert len(card.history) == card.recipe["epochs"]
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_the_tensors_that_a_card_names_are_in_its_graph(path: Path) -> None:
     content = path.read_bytes()
     card = Classifier(content).card
