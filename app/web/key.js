@@ -14,6 +14,7 @@ const [state, enter, forget] = bar.children;
 
 const dialog = document.createElement("dialog");
 dialog.className = "key-dialog";
+dialog.lang = bar.lang = "en"; // its sentences, on a page of any language
 dialog.setAttribute("aria-labelledby", "key-title");
 dialog.setAttribute("aria-describedby", "key-fault key-why");
 dialog.innerHTML = `
