@@ -67,7 +67,11 @@ lock:
 	    --output-file benchmarks/peers/$$peer.txt benchmarks/peers/$$peer.in || exit 1; done
 	rm -r .venv-lock
 
+# The pictures of the page in docs/pictures; needs Chromium.
+screenshots: .venv/test
+	.venv/bin/python -m tests.web.screenshots
+
 clean:
 	rm -rf .venv .venv-peers build *.egg-info
 
-.PHONY: serve test check models bench lock clean
+.PHONY: serve test check models bench lock screenshots clean
