@@ -13,7 +13,7 @@ from tests.web.conftest import live_service
 
 FOLDER = Path(__file__).parents[2] / "docs" / "pictures"
 WINDOW: ViewportSize = {"width": 1200, "height": 860}
-COLOURS = 128  # of a palette: a third of the bytes, and nobody sees it
+COLOURS = 256  # of a palette: half the bytes, and nobody sees it
 
 
 def main() -> None:
@@ -30,7 +30,7 @@ def main() -> None:
             expect(page.locator(".seen")).to_be_visible()
             take(page, f"classify-{scheme}")
             for view, ready in (
-                ("inside/conv1/8", "figure canvas"),
+                ("inside/conv1/3", "figure canvas"),
                 ("why", ".sum"),
                 ("model", ".view.model .card"),
             ):
