@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from typing import Any, TypeVar
+from urllib.parse import parse_qs
 
 from starlette.requests import ClientDisconnect
 
@@ -51,7 +52,24 @@ ERRORS: tuple[type[ConvoluError], ...] = (
 _FILE = {"type": "string", "format": "binary"}
 _BODY = {"schema": _FILE | {"minLength": 1}}
 
+MAX_QUERY_FIELDS = 20
+
 Result = TypeVar("Result")
+
+
+def query_values(query: bytes) -> dict[str, str]:
+    """The last value of each parameter of a query string. Raises InvalidParameter."""
+    if not query:
+        return {}
+    try:
+        values = parse_qs(
+            query.decode("latin-1"), keep_blank_values=True, max_num_fields=MAX_QUERY_FIELDS
+        )
+    except ValueError as exc:
+        raise InvalidParameter(
+            f"query: at most {MAX_QUERY_FIELDS} parameters; /docs names those there are."
+        ) from exc
+    return {name: one[-1] for name, one in values.items()}
 
 
 async def wanted(answer: asyncio.Future[Result]) -> Result:

@@ -11,7 +11,6 @@ import io
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Annotated, Any, Literal
-from urllib.parse import parse_qs
 
 import orjson
 from fastapi import FastAPI, Query
@@ -27,14 +26,13 @@ from app.inside.session import Insides
 from app.jobs import Jobs
 from app.problems import documented
 from app.registry import Model, Registry
-from app.routes.images import ANSWER, ERRORS, request_body, wanted
+from app.routes.images import ANSWER, ERRORS, query_values, request_body, wanted
 from app.schemas import Explanation, Looked, Seen
 from app.settings import Settings
 from app.uploads import read_uploads
 
 MAX_WAITING = 8  # requests, beside the one under way
 MAX_CHANNEL_DIGITS = 6
-MAX_QUERY_FIELDS = 20
 
 Query_ = dict[str, str]  # the last value of each parameter
 Look = Callable[[Model, bytes, Query_], dict[str, Any]]  # on the jobs' thread
@@ -55,7 +53,7 @@ async def answer(
 
     Raises ConvoluError, or ClientDisconnect if nobody waits for the answer any more.
     """
-    query = parse_query(scope["query_string"])
+    query = query_values(scope["query_string"])
     check(query)
     name = query.get("model") or None
     model = registry.get(name)
@@ -122,17 +120,6 @@ def explained(insides: Insides, model: Model, data: bytes, query: Query_) -> dic
     pixels = classifier.pixels_from(data)
     opened = insides.get(model.name, model.version, model.card)
     return explain(classifier, opened, pixels, query.get("class"), query.get("method", "auto"))
-
-
-def parse_query(query: bytes) -> Query_:
-    """Every parameter's last value. Raises InvalidParameter."""
-    try:
-        values = parse_qs(
-            query.decode("latin-1"), keep_blank_values=True, max_num_fields=MAX_QUERY_FIELDS
-        )
-    except ValueError as exc:
-        raise InvalidParameter(f"query: at most {MAX_QUERY_FIELDS} parameters.") from exc
-    return {name: one[-1] for name, one in values.items()}
 
 
 def _check_nothing(_: Query_) -> None:

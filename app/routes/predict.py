@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 from functools import partial
 from typing import Annotated, Any
-from urllib.parse import parse_qs
 
 import numpy as np
 import orjson
@@ -23,7 +22,7 @@ from app.errors import ConvoluError, InvalidParameter
 from app.held_bodies import HeldBodies, Hold
 from app.problems import documented, problem
 from app.registry import Registry
-from app.routes.images import ANSWER, ERRORS, request_body, wanted
+from app.routes.images import ANSWER, ERRORS, query_values, request_body, wanted
 from app.schemas import Answer, Answers
 from app.settings import Settings
 from app.uploads import read_uploads
@@ -33,7 +32,6 @@ logger = logging.getLogger("convolu")
 ALL_UP_TO = 10  # classes: models with more answer with their first five
 DEFAULT_TOP_K = 5
 MAX_TOP_K_DIGITS = 9
-MAX_QUERY_FIELDS = 20
 
 
 async def predict(
@@ -110,18 +108,8 @@ def predictions(
 
 def parse_query(query: bytes) -> tuple[str | None, int | None]:
     """`model` and `top_k` of a query string. Raises InvalidParameter."""
-    if not query:
-        return None, None
-    try:
-        values = parse_qs(
-            query.decode("latin-1"), keep_blank_values=True, max_num_fields=MAX_QUERY_FIELDS
-        )
-    except ValueError as exc:
-        raise InvalidParameter(
-            f"query: at most {MAX_QUERY_FIELDS} parameters; there are two, model and top_k."
-        ) from exc
-    name = values.get("model", [""])[-1] or None
-    text = values.get("top_k", [None])[-1]
+    values = query_values(query)
+    name, text = values.get("model") or None, values.get("top_k")
     if text is None:
         return name, None
     if not (text.isascii() and text.isdigit() and len(text) <= MAX_TOP_K_DIGITS and int(text) >= 1):

@@ -42,13 +42,6 @@ def test_a_percentage_claims_no_more_than_is_so(share: str, text: str) -> None:
 @pytest.mark.parametrize(
     ("call", "text"),
     [
-        ("bytes(0, 'en')", "0 B"),
-        ("bytes(999, 'en')", "999 B"),
-        ("bytes(1000, 'en')", "1 KB"),
-        ("bytes(61_234, 'en')", "61.2 KB"),
-        ("bytes(999_499, 'en')", "999 KB"),
-        ("bytes(999_500, 'en')", "1 MB"),
-        ("bytes(10_485_760, 'ko')", "10.5 MB"),
         ("milliseconds(0.62, 'en')", "0.6 ms"),
         ("milliseconds(9.94, 'en')", "9.9 ms"),
         ("milliseconds(9.95, 'en')", "10 ms"),

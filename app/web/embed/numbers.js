@@ -7,8 +7,8 @@ const NBSP = "\u00a0"; // a number and its unit stay on one line
 // A model is called unsure where two classes are close or none has most of the probability. The
 // service's models are right on 99 % of their test images, so a top below one half is rare and
 // worth a word; and a lead below 0.2 is one that a slightly different crop can turn round.
-export const CLOSE = 0.2;
-export const WEAK = 0.5;
+const CLOSE = 0.2;
+const WEAK = 0.5;
 
 function number(value, digits, locale, fewest = 0) {
   return new Intl.NumberFormat(locale, {
@@ -24,14 +24,6 @@ export function percent(share, locale = language) {
   if (tenths >= 1000) return `>${NBSP}${number(99.9, 1, locale)}${NBSP}%`;
   if (tenths <= 0) return `<${NBSP}${number(0.1, 1, locale)}${NBSP}%`;
   return `${number(tenths / 10, 1, locale, 1)}${NBSP}%`;
-}
-
-// 61 KB, 4.2 MB: powers of 1000, as on a disk.
-export function bytes(count, locale = language) {
-  const units = ["B", "KB", "MB", "GB"];
-  let size = count, unit = 0;
-  while (size >= 999.5 && unit < units.length - 1) { size /= 1000; unit += 1; }
-  return `${number(size, unit && size < 99.95 ? 1 : 0, locale)}${NBSP}${units[unit]}`;
 }
 
 // 0.6 ms, 34 ms, 1.2 s.

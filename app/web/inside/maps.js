@@ -145,7 +145,7 @@ function signed(number) {
 }
 
 // One channel: blue–white–orange about 0. Three: as the colours it looks for, about grey.
-export function kernelCanvas(values, height, width, depth) {
+function kernelCanvas(values, height, width, depth) {
   const canvas = el("canvas", { class: "pixels kernel", "aria-hidden": "true" });
   if (depth === 1) return paint(canvas, values, height, width, scaleOf([...values, -1e-9]).colour);
   const strongest = Math.max(...values.map(Math.abs)) || 1;

@@ -14,7 +14,8 @@ from starlette.testclient import TestClient
 from starlette.types import ASGIApp, Message
 
 from app.preprocess import pixels_from
-from app.routes.inside import MAX_WAITING, parse_query
+from app.routes.images import query_values
+from app.routes.inside import MAX_WAITING
 from tests.app.inside import nets
 from tests.conftest import (
     BLUE,
@@ -278,4 +279,4 @@ def test_as_many_wait_as_may_and_one_more_is_refused_before_its_body_is_read(
     ],
 )
 def test_a_query_is_read_as_browsers_write_it(query: bytes, expected: dict[str, str]) -> None:
-    assert parse_query(query) == expected
+    assert query_values(query) == expected
