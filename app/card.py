@@ -50,8 +50,27 @@ class Metrics(_Fact):
     images: int
     per_class_accuracy: dict[str, float]
     calibration_error: float  # expected calibration error, 15 bins
+    temperature: float | None = None  # what the logits are divided by; folded into the graph
+    calibration_error_before: float | None = None  # of the same answers without that division
     measured_on: str
     seed_accuracies: dict[str, float] = {}  # of every seed fixed beforehand; the first ships
+
+
+class Robustness(_Fact):
+    """How good it still is when the same pictures are changed, always through the same path."""
+
+    change: str  # such as "rotation"
+    strength: float
+    unit: str  # of the strength, such as "degrees"
+    accuracy: float
+    images: int
+
+
+class Published(_Fact):
+    """A figure that those who trained the model published; nobody has measured it here."""
+
+    accuracy: float = Field(ge=0, le=1)
+    source: str
 
 
 class Epoch(_Fact):
@@ -60,13 +79,15 @@ class Epoch(_Fact):
     loss: float
     accuracy: float
     validation_accuracy: float | None = None  # of images held out, where there were any
+    validation_loss: float | None = None
+    learning_rate: float | None = None  # at the end of the epoch
 
 
 class Dataset(_Fact):
-    """What it was trained on; the checksum is of all pixels and labels."""
+    """What it was trained on; the checksum is of all pixels and labels, where they were at hand."""
 
     name: str
-    sha256: str
+    sha256: str | None = None
 
 
 class ProofImage(_Fact):
@@ -115,7 +136,9 @@ class Card(_Fact):
     preprocess: Preprocess
     layers: list[Layer] = []
     metrics: Metrics | None = None
+    published: Published | None = None  # where others trained it; never beside metrics
     confusion: list[list[int]] | None = None  # images by true class (row) and answer (column)
+    robustness: list[Robustness] = []
     dataset: Dataset | None = None
     recipe: dict[str, Any] | None = None
     history: list[Epoch] | None = None  # of the run that made it
@@ -140,6 +163,8 @@ class Card(_Fact):
             and [len(row) for row in self.confusion] != [classes] * classes
         ):
             raise ValueError("confusion needs a row and a column for each label")
+        if self.metrics and self.published:
+            raise ValueError("published is for models without metrics: what was measured counts")
         if self.normalise and len(self.normalise.mean) != self.preprocess.channels:
             raise ValueError("normalise needs one mean and std for each channel of preprocess")
         if self.preprocess.layout == "digit" and self.preprocess.channels != 1:
@@ -156,7 +181,17 @@ class Card(_Fact):
 
 
 def card_from_metadata(metadata: Mapping[str, str]) -> Card:
-    """Read back `Card.to_metadata`; keys that are not the card's are left alone.
+    """Read back `Card.to_metadata`. Raises ModelRefused."""
+    facts = facts_from_metadata(metadata)
+    if not {"labels", "preprocess"} & facts.keys():  # other tools write an author, a description
+        raise ModelRefused(
+            "it has no card: export it with training.export, or put its card beside it as NAME.json"
+        )
+    return _checked(facts)
+
+
+def facts_from_metadata(metadata: Mapping[str, str]) -> dict[str, Any]:
+    """What stands under the card's keys, not checked yet; other keys are left alone.
 
     Raises ModelRefused.
     """
@@ -169,11 +204,7 @@ def card_from_metadata(metadata: Mapping[str, str]) -> Card:
             facts[key] = value if key in _TEXT else json.loads(value)
         except (ValueError, RecursionError) as exc:
             raise ModelRefused(f"its metadata key {key!r} is not JSON") from exc
-    if not {"labels", "preprocess"} & facts.keys():  # other tools write an author, a description
-        raise ModelRefused(
-            "it has no card: export it with training.export, or put its card beside it as NAME.json"
-        )
-    return _checked(facts)
+    return facts
 
 
 def card_from_json(text: str | bytes) -> Card:

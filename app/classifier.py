@@ -1,4 +1,4 @@
-"""One ONNX Runtime session and its card: a batch of pixels → probabilities.
+"""One ONNX Runtime session and its card: a batch of pixels → probabilities, and embeddings.
 
 A classifier is only handed out proven: the pictures inside the file are replayed through
 `app.preprocess` and the graph, and must give the probabilities that training saw. Knows nothing of
@@ -28,6 +28,10 @@ import onnxruntime
 
 Batch = NDArray[np.uint8]  # N × height × width × channels
 Probabilities = NDArray[np.float32]  # N × classes
+Embeddings = NDArray[np.float32]  # N × embedding_dim
+
+MAX_EMBEDDING_DIM = 16_384  # the networks in use have 512 to 4,096
+_EMBEDDING = "embedding"  # the output's name
 
 
 class Classifier:
@@ -47,20 +51,27 @@ class Classifier:
         self._decode_budget = decode_budget
         self.version = hashlib.sha256(model).hexdigest()[:12]
         self._session = open_session(model)
-        self.card: Card = (
-            card_from_metadata(self._session.get_modelmeta().custom_metadata_map)
-            if card_json is None
-            else card_from_json(card_json)
-        )
-        self._input_name, self._output_name = self._check_graph()
+        try:
+            self.card: Card = (
+                card_from_metadata(self._session.get_modelmeta().custom_metadata_map)
+                if card_json is None
+                else card_from_json(card_json)
+            )
+            self._input_name, self._output_name, has_embedding = self._check_graph()
+        except UnicodeDecodeError as exc:
+            raise ModelRefused("its names or its metadata are not UTF-8") from exc
         self._check_answers()
+        self.embedding_dim = self._check_embedding() if has_embedding else None
         self.proven = self.card.proof is not None
 
     def classify(self, batch: Batch) -> Probabilities:
         """uint8 N×H×W×C → float32 N×classes; each row is a softmax and sums to 1."""
-        feed = {self._input_name: normalised(batch, self.card.normalise)}
-        output: Probabilities = self._session.run([self._output_name], feed)[0]
-        return _softmax(output) if self.card.output == "logits" else output
+        return self._as_probabilities(self._run(batch, self._output_name)[0])
+
+    def classify_and_embed(self, batch: Batch) -> tuple[Probabilities, Embeddings]:
+        """The same, and float32 N×embedding_dim from the same run; not if that is None."""
+        output, embeddings = self._run(batch, self._output_name, _EMBEDDING)
+        return self._as_probabilities(output), embeddings
 
     def pixels_from(self, data: bytes) -> Pixels:
         """Encoded image → the pixels that this model wants."""
@@ -84,15 +95,27 @@ class Classifier:
         if self.card.proof is not None:
             _compare(1, answer, self.card.proof)
 
-    def _check_graph(self) -> tuple[str, str]:
-        """Names of the graph's input and output; their types must be what the card implies."""
-        inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
+    def _run(self, batch: Batch, *outputs: str) -> list[NDArray[np.float32]]:
+        feed = {self._input_name: normalised(batch, self.card.normalise)}
+        found: list[NDArray[np.float32]] = self._session.run(outputs, feed)
+        return found
+
+    def _as_probabilities(self, output: NDArray[np.float32]) -> Probabilities:
+        return _softmax(output) if self.card.output == "logits" else output
+
+    def _check_graph(self) -> tuple[str, str, bool]:
+        """Names of the graph's input and output, and whether it has an embedding too.
+
+        Their types must be what the card implies. Raises ModelRefused.
+        """
+        inputs = self._session.get_inputs()
         if len(inputs) != 1:
             raise ModelRefused(
                 f"its graph has {len(inputs)} inputs; a classifier has one, the image"
             )
-        by_name = {output.name: output for output in outputs}
-        output = by_name.get("probabilities", outputs[0])
+        outputs = {output.name: output for output in self._session.get_outputs()}
+        embedding = outputs.pop(_EMBEDDING, None) if len(outputs) > 1 else None
+        output = outputs.get("probabilities") or next(iter(outputs.values()))
         wanted_type = "tensor(uint8)" if self.card.normalise is None else "tensor(float)"
         if inputs[0].type != wanted_type:
             raise ModelRefused(
@@ -101,15 +124,15 @@ class Classifier:
             )
         if output.type != "tensor(float)":
             raise ModelRefused(f"its output is {output.type}; expected tensor(float)")
-        return inputs[0].name, output.name
+        if embedding is not None and embedding.type != "tensor(float)":
+            raise ModelRefused(f"its embedding is {embedding.type}; expected tensor(float)")
+        return inputs[0].name, output.name, embedding is not None
 
     def _check_answers(self) -> None:
         """Run it: one blank picture, two, then the proof. Raises ModelRefused."""
-        preprocess, labels = self.card.preprocess, self.card.labels
+        labels = self.card.labels
         for n in (1, 2):
-            blank = np.zeros(
-                (n, preprocess.height, preprocess.width, preprocess.channels), np.uint8
-            )
+            blank = self._blank(n)
             try:
                 probabilities = self.classify(blank)
             except Exception as exc:  # ONNX Runtime raises its own tree, with messages of its own
@@ -128,6 +151,21 @@ class Classifier:
                 )
         if self.card.proof is not None:
             self._replay(self.card.proof)
+
+    def _check_embedding(self) -> int:
+        """How many numbers an embedding has. Raises ModelRefused."""
+        one, two = (self.classify_and_embed(self._blank(n))[1] for n in (1, 2))
+        dim = one.size
+        if (one.shape, two.shape) != ((1, dim), (2, dim)) or not 1 <= dim <= MAX_EMBEDDING_DIM:
+            raise ModelRefused(
+                f"its embedding has shape {one.shape} for 1 image and {two.shape} for 2; "
+                f"it needs a row of 1 to {MAX_EMBEDDING_DIM:,} numbers for each"
+            )
+        return dim
+
+    def _blank(self, n: int) -> Batch:
+        wanted = self.card.preprocess
+        return np.zeros((n, wanted.height, wanted.width, wanted.channels), np.uint8)
 
     def _replay(self, proof: Proof) -> None:
         for number, image in enumerate(proof.images, start=1):
@@ -173,7 +211,12 @@ def open_session(model: bytes) -> onnxruntime.InferenceSession:
     )
     options.log_severity_level = 4  # what is wrong with a file is said once, by ModelRefused
     try:
-        return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        return onnxruntime.InferenceSession(
+            model,
+            options,
+            providers=["CPUExecutionProvider"],
+            enable_fallback=0,  # it would say on standard output that it tries the same again
+        )
     except Exception as exc:  # ONNX Runtime's exceptions share no base of their own
         raise ModelRefused(f"ONNX Runtime cannot load it: {_first_line(exc)}") from exc
 

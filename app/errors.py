@@ -12,6 +12,7 @@ rule, what was received and the remedy, and never repeats the input itself.
     ├── BodyTooLarge · TooManyImages                                    413
     ├── UnsupportedImage · UnsupportedMediaType                         415
     ├── InvalidImage · ImageTooLarge · InvalidParameter                 422
+    ├── OpaqueModel · NoEmbedding                                       422
     ├── HeadersTooLarge                                                 431
     ├── Overloaded · NotReady                                           503
     └── ModelRefused (while loading; never the answer to a request)     500
@@ -108,6 +109,10 @@ class InvalidParameter(ConvoluError):
 
 class OpaqueModel(ConvoluError):
     status, code, title = 422, "opaque_model", "This model cannot be looked into"
+
+
+class NoEmbedding(ConvoluError):
+    status, code, title = 422, "no_embedding", "This model has no embedding"
 
 
 class HeadersTooLarge(ConvoluError):

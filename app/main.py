@@ -25,7 +25,7 @@ from app.metrics import Metrics
 from app.problems import handle_framework_errors
 from app.registry import Registry
 from app.request_log import RequestLog
-from app.routes import health, inside, metrics, models, pages, predict
+from app.routes import embed, health, inside, metrics, models, pages, predict
 from app.settings import Settings
 from app.watch import repeating
 
@@ -79,7 +79,7 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
     api.state.metrics = counts
     api.state.inside = settings.inside
     bodies = HeldBodies(settings.max_held_bytes)
-    routes = [predict.add_to(api, registry, settings, bodies)]
+    routes = [one.add_to(api, registry, settings, bodies) for one in (predict, embed)]
     if settings.inside:
         routes += inside.add_to(api, registry, settings, bodies, jobs)
     past_fastapi = {("POST", route.path): route for route in routes}

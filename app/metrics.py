@@ -123,11 +123,15 @@ class Metrics:
         model: str,
         labels: Sequence[str],
         waited_seconds: float,
+        images: int,
         answers: Sequence[NDArray[np.float32] | ConvoluError],
     ) -> None:
-        """A model has answered a batch, whose first image had waited so long."""
+        """A model has answered a batch, whose first image had waited so long.
+
+        `answers` are probabilities and errors; embeddings are among the `images` alone.
+        """
         batch_images, queue_seconds, confidence = self._of_batch(model)
-        batch_images.observe(len(answers))
+        batch_images.observe(images)
         queue_seconds.observe(waited_seconds)
         for answer in answers:
             if isinstance(answer, ConvoluError):

@@ -33,6 +33,7 @@ class Model:
     name: str  # its file's name without .onnx
     version: str  # the first 12 hex digits of the file's SHA-256
     proven: bool
+    embedding_dim: int | None
     card: Card
     batcher: Batcher
     path: Path  # of its file, which may be another version's by now
@@ -191,7 +192,13 @@ class Registry:
             on_batch=partial(self._metrics.count_batch, path.stem, tuple(classifier.card.labels)),
         )
         return Model(
-            path.stem, classifier.version, classifier.proven, classifier.card, batcher, path
+            path.stem,
+            classifier.version,
+            classifier.proven,
+            classifier.embedding_dim,
+            classifier.card,
+            batcher,
+            path,
         )
 
 

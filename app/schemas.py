@@ -47,6 +47,32 @@ class Answers(BaseModel):
     results: list[Result]
 
 
+class Embedded(BaseModel):
+    """For one image."""
+
+    model: str
+    version: str
+    dim: int = Field(description="How many numbers an embedding of this model has.")
+    embedding: list[float] = Field(description="As the network computed it; float32.")
+
+
+class EmbeddedResult(BaseModel):
+    """For one of many images: `embedding`, or `error` if this image is at fault."""
+
+    filename: str | None
+    embedding: list[float] | None = None
+    error: Problem | None = None
+
+
+class EmbeddedMany(BaseModel):
+    """For many images, in the order in which they were sent."""
+
+    model: str
+    version: str
+    dim: int
+    results: list[EmbeddedResult]
+
+
 class Base64Image(BaseModel):
     """Lines may be wrapped and padding left out, which the pattern does not say."""
 
@@ -66,6 +92,7 @@ class ModelSummary(BaseModel):
     labels: list[str]
     accuracy: float | None
     samples: int = Field(description="Pictures with known answers, at /models/{name}/samples/1 ….")
+    embedding_dim: int | None = Field(description="Numbers in an answer of /embed; null: none.")
 
 
 class ModelList(BaseModel):
@@ -78,6 +105,7 @@ class ModelCard(BaseModel):
     version: str
     default: bool
     proven: bool
+    embedding_dim: int | None
     card: dict[str, Any] = Field(
         description="All that the file says of itself, but the proof's pictures."
     )

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 from urllib.parse import parse_qs
 
+from fastapi import Query
 from starlette.requests import ClientDisconnect
 
 from app.errors import (
@@ -55,6 +56,9 @@ _BODY = {"schema": _FILE | {"minLength": 1}}
 MAX_QUERY_FIELDS = 20
 
 Result = TypeVar("Result")
+ModelName = Annotated[
+    str | None, Query(description="One of GET /models; without it the default model.")
+]
 
 
 def query_values(query: bytes) -> dict[str, str]:

@@ -26,7 +26,7 @@ from app.inside.session import Insides
 from app.jobs import Jobs
 from app.problems import documented
 from app.registry import Model, Registry
-from app.routes.images import ANSWER, ERRORS, query_values, request_body, wanted
+from app.routes.images import ANSWER, ERRORS, ModelName, query_values, request_body, wanted
 from app.schemas import Explanation, Looked, Seen
 from app.settings import Settings
 from app.uploads import read_uploads
@@ -141,12 +141,7 @@ def _check_method(query: Query_) -> None:
         raise InvalidParameter(f"method: expected one of {', '.join(METHODS)}.")
 
 
-_Model = Annotated[
-    str | None, Query(description="One of GET /models; without it the default model.")
-]
-
-
-async def _documented_seen(model: _Model = None) -> Seen:
+async def _documented_seen(model: ModelName = None) -> Seen:
     """See an image as the network does.
 
     The very pixels after preprocessing, as a PNG, and each step that changed something on the way.
@@ -156,7 +151,7 @@ async def _documented_seen(model: _Model = None) -> Seen:
 
 
 async def _documented_inside(
-    model: _Model = None,
+    model: ModelName = None,
     layer: Annotated[str | None, Query(description="A layer's name: its maps too.")] = None,
     channel: Annotated[
         int | None,
@@ -177,7 +172,7 @@ async def _documented_inside(
 
 
 async def _documented_explain(
-    model: _Model = None,
+    model: ModelName = None,
     label: Annotated[
         str | None,
         Query(alias="class", description="A label; without it the most probable one."),

@@ -60,6 +60,7 @@ async def models(request: Request) -> ModelList:
                 labels=model.card.labels,
                 accuracy=model.card.metrics.accuracy if model.card.metrics else None,
                 samples=len(model.card.proof.images) if model.card.proof else 0,
+                embedding_dim=model.embedding_dim,
             )
             for model in registry.models
         ],
@@ -80,6 +81,7 @@ async def model(name: str, request: Request) -> ModelCard:
         version=found.version,
         default=found is registry.default,
         proven=found.proven,
+        embedding_dim=found.embedding_dim,
         card=card,
     )
 

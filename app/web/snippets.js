@@ -13,10 +13,9 @@ let count = 0; // so that ids differ
 
 // Name → code, for a file of this name beside the program. Python's is JSON's way to quote a string.
 export function snippets(filename) {
-  const { model } = shared, keyed = curlOptions().length > 0, name = JSON.stringify(filename);
-  const url = `${HOME}predict${model.default ? "" : `?model=${encodeURIComponent(model.name)}`}`;
+  const keyed = curlOptions().length > 0, name = JSON.stringify(filename), url = address("predict");
   return {
-    curl: ["curl", ...curlOptions(), "-F", formField(filename), url.includes("?") ? shell(url) : url].join(" "),
+    curl: curl("predict", filename),
     Python: `${keyed ? "import os\n" : ""}import requests  # pip install requests
 
 with open(${name}, "rb") as file:
@@ -42,6 +41,17 @@ const answer = await response.json();
 if (!response.ok) throw new Error(answer.detail);
 for (const { label, probability } of answer.predictions) console.log(label, probability);`,
   };
+}
+
+// The same file to another resource of the service, for the same network.
+export function curl(path, filename) {
+  const url = address(path);
+  return ["curl", ...curlOptions(), "-F", formField(filename), url.includes("?") ? shell(url) : url].join(" ");
+}
+
+function address(path) {
+  const { model } = shared;
+  return `${HOME}${path}${model.default ? "" : `?model=${encodeURIComponent(model.name)}`}`;
 }
 
 // curl reads , and ; in a file's name as its own, unless it stands in quotes.

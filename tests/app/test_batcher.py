@@ -1,19 +1,21 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from app.batcher import Batcher, Submitted
+from app.batcher import Answer, Batcher, Submitted
 from app.classifier import Classifier
 from app.errors import ConvoluError, InvalidImage, NotReady, Overloaded, UnsupportedImage
 from app.preprocess import Pixels
+from tests.app.pooled import holed_model, pooled_model
 from tests.conftest import BLUE, GREEN, RED, colour_model, encode
 
 
@@ -235,7 +237,7 @@ def test_every_batch_is_told_with_its_size_and_the_wait_of_its_first(gate: Gate)
 
     async def ask() -> None:
         batcher = Batcher(
-            gate, 2, 100, on_batch=lambda waited, answers: told.append((waited, len(answers)))
+            gate, 2, 100, on_batch=lambda waited, images, _answers: told.append((waited, images))
         )
         first = batcher.submit([RED]).answered
         await asyncio.to_thread(gate.waiting.wait, 10)
@@ -253,7 +255,7 @@ def test_every_batch_is_told_with_its_size_and_the_wait_of_its_first(gate: Gate)
 def test_a_fault_of_whoever_counts_is_logged_and_costs_no_answer(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    def full_disk(_seconds: float, _answers: object) -> None:
+    def full_disk(_seconds: float, _images: int, _answers: object) -> None:
         raise OSError("no space left")
 
     async def ask() -> list[object]:
@@ -439,3 +441,144 @@ def test_images_of_others_in_the_same_batch_are_not_its_own() -> None:
     assert second.queue_seconds + second.since >= (
         first.queue_seconds + first.since + first.decode_seconds
     )
+
+
+# --- Embeddings ---
+
+
+class Recorder(Classifier):
+    """A classifier that writes down what it is asked for, and waits at a gate."""
+
+    def __init__(self) -> None:
+        super().__init__(pooled_model())
+        self.open, self.waiting = threading.Event(), threading.Event()
+        self.runs: list[tuple[str, int]] = []
+
+    def note(self, kind: str, batch: NDArray[np.uint8]) -> None:
+        if hasattr(self, "runs"):  # not while it is loaded and checked
+            self.runs.append((kind, len(batch)))
+            self.waiting.set()
+            assert self.open.wait(10)
+
+    def classify(self, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
+        self.note("classify", batch)
+        return super().classify(batch)
+
+    def classify_and_embed(
+        self, batch: NDArray[np.uint8]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        self.note("both", batch)
+        return super().classify_and_embed(batch)
+
+
+def as_bits(rows: Iterable[object]) -> list[bytes]:
+    return [np.asarray(row, np.float32).tobytes() for row in rows]
+
+
+def test_embeddings_and_predictions_that_wait_together_run_together_in_order() -> None:
+    recorder = Recorder()
+    told: list[tuple[int, list[str]]] = []
+
+    def tell(_seconds: float, images: int, answers: Sequence[Answer]) -> None:
+        kinds = [f"{len(one)}" if isinstance(one, np.ndarray) else one.code for one in answers]
+        told.append((images, kinds))
+
+    async def ask() -> list[list[Answer]]:
+        batcher = Batcher(recorder, max_batch_size=4, max_queue_size=100, on_batch=tell)
+        submitted = [batcher.submit([RED])]
+        await asyncio.to_thread(recorder.waiting.wait, 10)
+        submitted += [
+            batcher.submit([GREEN]),
+            batcher.submit([RED, GREEN], embed=True),
+            batcher.submit([BLUE]),
+            batcher.submit([BLUE, b"no image"], embed=True),
+            batcher.submit([RED]),
+        ]
+        recorder.open.set()
+        answers = [await one.answered for one in submitted]
+        batcher.close()
+        return answers
+
+    first, green, two, blue, broken, last = asyncio.run(ask())
+    assert recorder.runs == [("classify", 1), ("both", 4), ("both", 2)]
+    assert isinstance(broken.pop(), UnsupportedImage)
+    plain = Classifier(pooled_model())
+    pixels = np.stack([plain.pixels_from(image) for image in (RED, GREEN, BLUE)])
+    probabilities, embeddings = plain.classify_and_embed(pixels)
+    assert as_bits(first + green + blue + last) == as_bits(probabilities[[0, 1, 2, 0]])
+    assert as_bits(two + broken) == as_bits(embeddings)
+    # Whoever counts is told of every image, of the predictions (3 classes) and of errors.
+    assert told == [(1, ["3"]), (4, ["3", "3"]), (3, ["unsupported_image", "3"])]
+
+
+def test_a_batch_of_predictions_alone_fetches_nothing_else() -> None:
+    recorder = Recorder()
+    recorder.open.set()
+
+    async def ask() -> None:
+        batcher = Batcher(recorder, max_batch_size=4, max_queue_size=100)
+        await batcher.submit([RED] * 8).answered
+        batcher.close()
+
+    asyncio.run(ask())
+    assert recorder.runs == [("classify", 4), ("classify", 4)]
+
+
+def test_embeddings_fill_the_same_queue_and_are_refused_like_predictions() -> None:
+    recorder = Recorder()
+
+    async def ask() -> None:
+        batcher = Batcher(recorder, max_batch_size=1, max_queue_size=2)
+        taken = [batcher.submit([RED])]
+        await asyncio.to_thread(recorder.waiting.wait, 10)
+        taken += [batcher.submit([RED], embed=True), batcher.submit([RED])]
+        for embed in (True, False):
+            with pytest.raises(Overloaded, match="2 images are waiting"):
+                batcher.submit([RED], embed)
+        recorder.open.set()
+        assert [len(await one.answered) for one in taken] == [1, 1, 1]
+        batcher.close()
+
+    asyncio.run(ask())
+
+
+@pytest.mark.parametrize("embed", [True, False])
+def test_a_nan_in_another_images_answer_costs_nobody_else_an_answer(embed: bool) -> None:
+    """`holed_model` embeds red as [1, NaN, NaN], and classifies it as any other."""
+
+    async def ask() -> list[object]:
+        batcher = Batcher(Classifier(holed_model()), max_batch_size=8, max_queue_size=8)
+        white = encode(Image.new("RGB", (8, 8), (255, 255, 255)))
+        both = batcher.submit([RED], embed), batcher.submit([white], embed=True)
+        answers: list[object] = [*await both[0].answered, *await both[1].answered]
+        batcher.close()
+        return answers
+
+    red, white = asyncio.run(ask())
+    assert isinstance(white, np.ndarray)
+    assert white.tolist() == [1, 1, 1]
+    if embed:
+        assert isinstance(red, ConvoluError)
+        assert (red.status, "NaN or infinity" in str(red)) == (500, True)
+    else:
+        assert colour_of(red) == "red"
+
+
+@pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf])
+def test_a_probability_that_is_no_number_is_an_error_too(number: float) -> None:
+    class Holed(Classifier):
+        def classify(self, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
+            found = super().classify(batch)
+            found[batch[:, 0, 0, 2] == 255, 1] = number  # for blue pictures
+            return found
+
+    async def ask() -> list[object]:
+        batcher = Batcher(Holed(colour_model()), max_batch_size=8, max_queue_size=8)
+        answers: list[object] = list(await batcher.submit([RED, BLUE, GREEN]).answered)
+        batcher.close()
+        return answers
+
+    red, blue, green = asyncio.run(ask())
+    assert [colour_of(red), colour_of(green)] == ["red", "green"]
+    assert isinstance(blue, ConvoluError)
+    assert blue.status == 500

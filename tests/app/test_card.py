@@ -22,6 +22,7 @@ from app.card import (
     Normalise,
     Proof,
     ProofImage,
+    Published,
     card_from_json,
     card_from_metadata,
 )
@@ -248,7 +249,7 @@ def test_metadata_is_checked_as_a_card_beside_the_model_is() -> None:
     metadata = Card.model_validate(SMALLEST).to_metadata()
     assert "labels must differ" in refusal_of_metadata(metadata | {"labels": '["a", "a"]'})
     assert "output" in refusal_of_metadata(metadata | {"output": "scores"})
-    assert "dataset.sha256" in refusal_of_metadata(metadata | {"dataset": '{"name": "x"}'})
+    assert "dataset.name" in refusal_of_metadata(metadata | {"dataset": '{"sha256": "x"}'})
 
 
 # --- JSON beside a model ---
@@ -355,6 +356,29 @@ def test_a_confusion_has_a_row_and_a_column_for_each_label(confusion: list[list[
     assert "confusion needs a row" in refusal(changed(confusion=confusion))
     card = card_from_json(json.dumps(changed(confusion=[[1, 2], [3, 4]])))
     assert card.confusion == [[1, 2], [3, 4]]
+
+
+def test_what_others_published_comes_back_and_needs_no_checksum_of_their_data() -> None:
+    card = Card(
+        labels=["a", "b"],
+        preprocess=Preprocess(4, 4),
+        published=Published(accuracy=0.751, source="Somebody."),
+        dataset=Dataset(name="Far away"),
+    )
+    assert card_from_metadata(card.to_metadata()) == card
+
+
+def test_what_was_measured_stands_alone() -> None:
+    card = full_card()
+    assert card.metrics is not None
+    facts = json.loads(card.model_dump_json()) | {"published": {"accuracy": 0.5, "source": "x"}}
+    assert "what was measured counts" in refusal(facts)
+
+
+@pytest.mark.parametrize("accuracy", [-0.1, 1.01, 75.1])
+def test_a_published_accuracy_is_a_share(accuracy: float) -> None:
+    published = {"accuracy": accuracy, "source": "x"}
+    assert "published.accuracy" in refusal(changed(published=published))
 
 
 @pytest.mark.parametrize("labels", [["a", "A"], ["a", "a "], ["", "a"], ["1", "01"]])

@@ -13,8 +13,9 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from app.card import Card, Proof, ProofImage
-from app.classifier import Classifier
+from app.classifier import MAX_EMBEDDING_DIM, Classifier
 from app.errors import ModelRefused
+from tests.app.pooled import DIM, colours_with_embedding, pooled_model
 from tests.conftest import BLUE, COLOURS, RED, colour_card, colour_model, foreign_model
 
 RED_SHARE = math.exp(2) / (math.exp(2) + 2)
@@ -107,6 +108,17 @@ def test_a_model_with_other_weights_than_its_proof_was_made_with_is_refused() ->
 def test_a_file_that_is_no_model_of_ours_is_refused(content: bytes, reason: str) -> None:
     with pytest.raises(ModelRefused, match=reason):
         Classifier(content)
+
+
+@pytest.mark.parametrize("text", [b"colours", b"image", b"probabilities", b"Softmax"])
+def test_text_that_is_not_utf8_refuses_a_model_and_says_nothing_aside(
+    text: bytes, capfd: pytest.CaptureFixture[str]
+) -> None:
+    content = colour_model()
+    assert text in content
+    with pytest.raises(ModelRefused, match=r"not UTF-8|'utf-8' codec"):
+        Classifier(content.replace(text, b"\xff" * len(text)))
+    assert capfd.readouterr() == ("", "")
 
 
 @pytest.mark.parametrize(
@@ -219,3 +231,98 @@ def test_a_model_of_another_tool_with_an_author_is_told_how_to_get_a_card() -> N
     helper.set_model_props(model, {"author": "Somebody", "description": "A network"})
     with pytest.raises(ModelRefused, match="put its card beside it"):
         Classifier(model.SerializeToString())
+
+
+# --- The embedding ---
+
+
+def test_a_model_without_one_has_no_dimension() -> None:
+    assert Classifier(colour_model()).embedding_dim is None
+
+
+def test_probabilities_are_the_same_with_and_without_the_embedding() -> None:
+    classifier = Classifier(pooled_model())
+    assert classifier.embedding_dim == DIM
+    batch = np.random.default_rng(0).integers(0, 256, (7, 6, 8, 3), np.uint8)
+    probabilities, embeddings = classifier.classify_and_embed(batch)
+    assert (probabilities == classifier.classify(batch)).all()
+    assert embeddings.shape == (7, DIM)
+    assert embeddings.dtype == np.float32
+    alone = np.concatenate([classifier.classify_and_embed(one[None])[1] for one in batch])
+    assert (embeddings == alone).all()
+
+
+def test_an_output_of_that_name_alone_is_the_answer_itself() -> None:
+    classifier = Classifier(colour_model(output="embedding"))
+    assert classifier.embedding_dim is None
+    assert classifier.classify(classifier.pixels_from(RED)[None]).argmax() == 0
+
+
+def test_a_model_from_elsewhere_may_have_one_wherever_it_stands_among_its_outputs() -> None:
+    model = onnx.load_from_string(foreign_model())
+    model.graph.node.append(helper.make_node("Neg", ["495"], ["embedding"]))
+    logits = model.graph.output.pop()
+    for name in ("embedding", logits.name):
+        value = helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", 3])
+        model.graph.output.append(value)
+    classifier = Classifier(model.SerializeToString(), FOREIGN_CARD)
+    probabilities, embeddings = classifier.classify_and_embed(
+        np.stack([classifier.pixels_from(RED), classifier.pixels_from(BLUE)])
+    )
+    assert probabilities.argmax(axis=1).tolist() == [0, 2]
+    assert embeddings.argmin(axis=1).tolist() == [0, 2]
+
+
+NO_EMBEDDINGS = {
+    "float16": (
+        [helper.make_node("Cast", ["mean"], ["embedding"], to=TensorProto.FLOAT16)],
+        TensorProto.FLOAT16,
+        r"its embedding is tensor\(float16\)",
+    ),
+    "a map": (
+        [
+            helper.make_node("Constant", [], ["place"], value_ints=[2, 3]),
+            helper.make_node("Unsqueeze", ["mean", "place"], ["embedding"]),
+        ],
+        TensorProto.FLOAT,
+        r"shape \(1, 3, 1, 1\) for 1 image",
+    ),
+    "one for all images": (
+        [helper.make_node("Constant", [], ["embedding"], value_floats=[1.0, 2.0])],
+        TensorProto.FLOAT,
+        r"shape \(2,\) for 1 image and \(2,\) for 2",
+    ),
+    "one row for all images": (
+        [
+            helper.make_node("Constant", [], ["first"], value_ints=[0]),
+            helper.make_node("ReduceMax", ["mean", "first"], ["embedding"]),
+        ],
+        TensorProto.FLOAT,
+        r"shape \(1, 3\) for 1 image and \(1, 3\) for 2",
+    ),
+    "no numbers": (
+        [
+            helper.make_node("Constant", [], ["zero"], value_ints=[0]),
+            helper.make_node("Constant", [], ["one"], value_ints=[1]),
+            helper.make_node("Slice", ["mean", "zero", "zero", "one"], ["embedding"]),
+        ],
+        TensorProto.FLOAT,
+        r"a row of 1 to 16,384 numbers",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", list(NO_EMBEDDINGS))
+def test_an_output_that_is_no_vector_for_each_image_refuses_the_model(name: str) -> None:
+    nodes, kind, reason = NO_EMBEDDINGS[name]
+    with pytest.raises(ModelRefused, match=reason):
+        Classifier(colours_with_embedding(*nodes, kind=kind, shape=()))
+
+
+@pytest.mark.parametrize("dim", [MAX_EMBEDDING_DIM, MAX_EMBEDDING_DIM + 1])
+def test_an_embedding_has_at_most_so_many_numbers(dim: int) -> None:
+    if dim <= MAX_EMBEDDING_DIM:
+        assert Classifier(pooled_model(dim=dim)).embedding_dim == dim
+    else:
+        with pytest.raises(ModelRefused, match="16,384"):
+            Classifier(pooled_model(dim=dim))

@@ -50,6 +50,7 @@ def test_every_error_is_documented_where_it_may_be_the_answer(client: TestClient
         errors.UnknownSample: "/models/{name}/samples/{number}",
         errors.FileReplaced: "/models/{name}/file",
         errors.OpaqueModel: "/inside",
+        errors.NoEmbedding: "/embed",
     }
     for kind in every_error():
         if kind is not errors.ModelRefused:

@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from app.keys import new_key
+from tests.app.pooled import pooled_model
 from tests.app.test_serve import ROOT, announced_url, started
 
 EXAMPLES = 100  # for each operation, besides the edges of each schema, which are always tried
@@ -51,11 +52,15 @@ def statuses_of(route: str, log: str) -> set[int]:
 
 
 def test_whatever_it_is_asked_it_answers_as_its_document_says(models_folder: Path) -> None:
-    run, log = ask_everything(models_folder, CONVOLU_MAX_IMAGES_PER_REQUEST="3")
+    (models_folder / "pooled.onnx").write_bytes(pooled_model())
+    run, log = ask_everything(
+        models_folder, "--default-model", "pooled", CONVOLU_MAX_IMAGES_PER_REQUEST="3"
+    )
     assert run.returncode == 0, run.stdout
     assert "Traceback" not in log
     # It is worth something only if images got through, and each kind of refusal was seen.
-    assert statuses_of("/predict", log) >= {200, 400, 404, 405, 413, 415, 422}
+    for route in ("/predict", "/embed"):
+        assert statuses_of(route, log) >= {200, 400, 404, 405, 413, 415, 422}, route
     assert statuses_of("/seen", log) >= {200, 400, 404, 415}
     for route in ("/inside", "/explain"):
         assert statuses_of(route, log) >= {200, 400, 404, 415, 422}, route

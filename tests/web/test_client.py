@@ -316,6 +316,7 @@ def test_not_being_ready_is_an_answer_and_being_busy_is_none(script: Script) -> 
 @pytest.mark.parametrize(
     ("call", "request_line"),
     [
+        ('embed(file, { model: "m" })', "POST /embed?model=m"),
         ("seen(file)", "POST /seen"),
         ('seen(file, { model: "m" })', "POST /seen?model=m"),
         ('inside(file, { layer: "conv/1", channel: 0 })', "POST /inside?layer=conv%2F1&channel=0"),
@@ -324,9 +325,9 @@ def test_not_being_ready_is_an_answer_and_being_busy_is_none(script: Script) -> 
             "POST /explain?model=m&class=a%26b&method=cam",
         ),
     ],
-    ids=["seen", "seen by a model", "inside", "explain"],
+    ids=["embed", "seen", "seen by a model", "inside", "explain"],
 )
-def test_looking_inside_asks_what_it_is_told_to(
+def test_every_other_call_asks_what_it_is_told_to(
     script: Script, call: str, request_line: str
 ) -> None:
     script.will(200, {"model": "m"})

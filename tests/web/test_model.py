@@ -13,8 +13,9 @@ import pytest
 from onnx import helper
 from playwright.sync_api import Page, expect
 
+from app.card import Dataset, Published
 from app.keys import new_key
-from tests.conftest import colour_model
+from tests.conftest import colour_card, colour_model
 from tests.web.conftest import MakeTab, live_service, violations
 
 MODELS = Path(__file__).parents[2] / "models"
@@ -156,6 +157,9 @@ def others(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     }
     helper.set_model_props(model, known | {key: json.dumps(fact) for key, fact in told.items()})
     (folder / "told.onnx").write_bytes(model.SerializeToString())
+    published = Published(accuracy=0.751, source="Somebody, somewhere.")
+    card = colour_card(published=published, dataset=Dataset(name="Far away"))
+    (folder / "published.onnx").write_bytes(colour_model(card))
     with live_service("--models", str(folder), "--default-model", "bare") as url:
         yield url
 
@@ -180,6 +184,21 @@ def test_facts_that_this_page_has_no_words_for_keep_their_names(
     expect(recipe.get_by_role("row", name="nested.deep")).to_contain_text("true")
     expect(page.locator("output")).to_contain_text(f"Of those held out: 25.00{NBSP}%")
     expect(page.locator(".pairs")).to_have_count(0)  # it made no mistake
+    assert violations(page) == []
+
+
+def test_an_accuracy_that_others_published_is_said_to_be_theirs(
+    others: str, make_tab: MakeTab
+) -> None:
+    page = make_tab(others).page
+    page.goto(f"{others}/#/model?model=published")
+    score = page.get_by_role("region", name="How good it is")
+    expect(score.locator(".big")).to_have_text(f"75.1{NBSP}%")
+    expect(score).to_contain_text("It was not measured here.")
+    expect(score).to_contain_text("Somebody, somewhere.")
+    made = page.get_by_role("region", name="How it was made")
+    expect(made).to_contain_text("Far away")
+    expect(made).not_to_contain_text("SHA-256")
     assert violations(page) == []
 
 

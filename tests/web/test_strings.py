@@ -19,10 +19,10 @@ CODE = {
     if path.parent.name != "words" and path.name != "strings.js"
 }
 # Of docs/api.md, what no page of ours can provoke: it sends one image a request, as a form, by a
-# browser. Should it come all the same, the service's own words are shown.
+# browser, and asks for no embedding. Should one come all the same, the service's words are shown.
 NEVER_MET = {
-    "bad_base64", "bad_json", "bad_request", "headers_too_large", "method_not_allowed", "no_file",
-    "too_many_images",
+    "bad_base64", "bad_json", "bad_request", "headers_too_large", "method_not_allowed",
+    "no_embedding", "no_file", "too_many_images",
 }  # fmt: skip
 OF_THE_CLIENT = {"heic", "timeout", "unexpected", "unreachable"}  # no answers of the service
 

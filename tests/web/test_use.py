@@ -16,6 +16,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from app.keys import new_key
+from tests.app.pooled import pooled_model
 from tests.conftest import SEVEN
 from tests.web.conftest import Elsewhere, MakeTab, live_service, violations
 
@@ -235,6 +236,35 @@ def test_every_error_of_the_api_is_in_the_table(service: str, make_tab: MakeTab)
         )
     }
     assert listed == documented
+
+
+@pytest.fixture(scope="module")
+def pooled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A service whose default model has an embedding, and another one with another."""
+    folder = tmp_path_factory.mktemp("models")
+    (folder / "pooled.onnx").write_bytes(pooled_model())
+    (folder / "other.onnx").write_bytes(pooled_model(dim=7))
+    with live_service("--models", str(folder), "--default-model", "pooled") as url:
+        yield url
+
+
+@pytest.mark.parametrize(("query", "dim"), [("", 5), ("?model=other", 7)])
+def test_the_call_for_an_embedding_runs_as_printed_where_a_network_has_one(
+    pooled: str, make_tab: MakeTab, tmp_path: Path, query: str, dim: int
+) -> None:
+    page = opened(make_tab(pooled).page, pooled, query)
+    card = page.get_by_role("region", name="Find alike pictures")
+    expect(card).to_contain_text(f"a vector of {dim} numbers")
+    (tmp_path / "picture.png").write_bytes(SEVEN.read_bytes())
+    answer = json.loads(run("curl", card.locator("pre").inner_text(), tmp_path))
+    assert len(answer["embedding"]) == answer["dim"] == dim
+    assert violations(page) == []
+
+
+def test_a_network_without_an_embedding_offers_none(service: str, make_tab: MakeTab) -> None:
+    page = opened(make_tab(service).page, service)
+    expect(page.get_by_role("heading", name="Put it on a page")).to_be_visible()
+    expect(page.get_by_role("region", name="Find alike pictures")).to_have_count(0)
 
 
 @pytest.mark.parametrize("name", ["HTML", "HTML, with the client"])

@@ -17,7 +17,7 @@ export type Progress<F = Image> = Result<F> & { done: number; of: number; index:
 
 export interface ModelSummary {
   name: string; version: string; default: boolean; proven: boolean; description: string;
-  labels: string[]; accuracy: number | null; samples?: number;
+  labels: string[]; accuracy: number | null; samples?: number; embedding_dim?: number | null;
 }
 
 export interface Signal { signal?: AbortSignal }
@@ -32,6 +32,7 @@ export interface Client {
   model(name: string, options?: Signal): Promise<{
     name: string; version: string; default: boolean; proven: boolean; card: Record<string, unknown>;
   }>;
+  embed(image: Image, options?: Options): Promise<{ model: string; version: string; dim: number; embedding: number[] }>;
   seen(image: Image, options?: Options): Promise<Record<string, unknown>>;
   inside(image: Image, options?: Options & { layer?: string; channel?: number }): Promise<Record<string, unknown>>;
   explain(image: Image, options?: Options & {

@@ -111,6 +111,7 @@ export function createClient(baseUrl, {
     predictMany,
     models: ({ signal } = {}) => json("models", { signal }),
     model: (model, { signal } = {}) => json(`models/${name(model)}`, { signal }),
+    embed: (image, { model, signal } = {}) => json("embed", { query: { model }, image, signal }),
     seen: (image, { model, signal } = {}) => json("seen", { query: { model }, image, signal }),
     inside: (image, { model, layer, channel, signal } = {}) => (
       json("inside", { query: { model, layer, channel }, image, signal })

@@ -32,7 +32,7 @@ export function strip({ layers, picture, image, link, maps, signal }) {
     const anchor = el("a", { href: link(layer) },
       el("span", { class: "stack", "aria-hidden": "true" }, plates),
       el("span", { class: "layer-name" }, el("b", {}, layer.name), el("span", {}, title(layer)),
-        branch(layer, layers[index - 1]), el("span", { class: "chip" }, times(layer.shape))));
+        branch(layer, layers.slice(0, index).findLast(({ inputs }) => inputs.length)), el("span", { class: "chip" }, times(layer.shape))));
     links.set(layer.name, anchor);
     if (layer.shape.length === 3 && layer.shape.reduce((a, b) => a * b) <= PAINTED) {
       plain.set(anchor, async () => paintPlates(plates, signal.aborted ? null : await maps(layer.name)));
@@ -58,8 +58,10 @@ export function strip({ layers, picture, image, link, maps, signal }) {
   }
 }
 
-// A branch joins or leaves here: what the layer reads is not just the one before it.
+// A branch joins or leaves here: what the layer reads is not just the one before it. One that was taken
+// into another's weights reads nothing.
 function branch({ inputs }, previous) {
+  if (!inputs.length) return null;
   if (inputs.length < 2 && (inputs[0] === previous?.name || !previous)) return null;
   return el("span", { class: "reads" }, t("inside.reads", { names: inputs.join(" + ") }));
 }

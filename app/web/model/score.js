@@ -27,6 +27,15 @@ export function scoreCard({ metrics, confusion, labels }) {
     perClass(metrics.per_class_accuracy, confusion, labels));
 }
 
+// What others measured says that it is theirs, before anybody takes it for ours.
+export function publishedCard({ accuracy, source }) {
+  return el("section", { class: "card", "aria-labelledby": "score-title" },
+    el("h2", { id: "score-title" }, t("model.score")),
+    el("p", { class: "big" }, fine(accuracy, 1)),
+    el("p", {}, t("model.published")),
+    el("p", { class: "quiet", lang: "en" }, source));
+}
+
 // The interval on a scale that ends at 100 %.
 function interval(accuracy, low, high) {
   const start = Math.max(0, 1 - 2.5 * (1 - low)), place = (share) => `${(100 * (share - start)) / (1 - start)}%`;

@@ -6,7 +6,7 @@ import { button, el, icon } from "../dom.js";
 import { call, curlOptions } from "../key.js";
 import { address } from "../address.js";
 import { problemNote } from "../problem.js";
-import { scoreCard } from "./score.js";
+import { publishedCard, scoreCard } from "./score.js";
 import { client, shared } from "../state.js";
 import { t } from "../strings.js";
 import { trainingCards } from "./training.js";
@@ -27,6 +27,7 @@ export function mount(root) {
         el("section", { class: "card", "aria-labelledby": "made-title", hidden: !card.dataset && !card.author && !Object.keys(card.made_with).length },
           el("h2", { id: "made-title" }, t("model.made")), facts(howItWasMade(card)))),
       card.metrics && scoreCard(card),
+      card.published && publishedCard(card.published),
       card.confusion && confusionCard(card),
       trainingCards(card)));
 }
@@ -65,7 +66,7 @@ function background(levels) {
 function howItWasMade({ author, dataset, made_with: { date, commit, ...software } }) {
   return [
     [t("model.author"), author],
-    dataset && [t("model.data"), el("span", { class: "mono" }, dataset.name), el("p", { class: "quiet" }, t("model.checksum"), " ", el("code", { class: "long" }, dataset.sha256))],
+    dataset && [t("model.data"), el("span", { class: "mono" }, dataset.name), dataset.sha256 && el("p", { class: "quiet" }, t("model.checksum"), " ", el("code", { class: "long" }, dataset.sha256))],
     [t("model.software"), Object.entries(software).map(([name, version]) => `${name} ${version}`).join(", ")],
     commit && [t("model.commit"), el("code", {}, commit)],
     [t("model.date"), date],

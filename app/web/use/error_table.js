@@ -11,7 +11,7 @@ const CODES = {
   408: ["request_timeout"],
   413: ["body_too_large", "too_many_images"],
   415: ["unsupported_image", "unsupported_media_type"],
-  422: ["invalid_image", "image_too_large", "invalid_parameter", "opaque_model"],
+  422: ["invalid_image", "image_too_large", "invalid_parameter", "opaque_model", "no_embedding"],
   431: ["headers_too_large"],
   500: ["internal"],
   503: ["overloaded", "not_ready"],
