@@ -1,6 +1,7 @@
 """Keras → ONNX, layer by layer: `to_onnx` translates, `file` adds card and proof."""
 
 from training.export.graph import ExportError
+from training.export.half import rounded
 from training.export.translate import to_onnx
 
-__all__ = ["ExportError", "to_onnx"]
+__all__ = ["ExportError", "rounded", "to_onnx"]

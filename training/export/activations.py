@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from training.export.graph import ExportError, Graph, Value, renamed
+from training.export.layout import as_in_keras, laid_out
+from training.export.walk import Call
 
 # Keras function → ONNX operator and its attributes, where one operator says the same.
 OPERATORS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -20,41 +24,49 @@ OPERATORS: dict[str, tuple[str, dict[str, Any]]] = {
     "softsign": ("Softsign", {}),
     "hard_sigmoid": ("HardSigmoid", {"alpha": 1 / 6, "beta": 0.5}),
     "hard_silu": ("HardSwish", {}),
+    "hard_shrink": ("Shrink", {"lambd": 0.5, "bias": 0.0}),
+    "soft_shrink": ("Shrink", {"lambd": 0.5, "bias": 0.5}),
     "exponential": ("Exp", {}),
     "mish": ("Mish", {}),
 }
+BOUNDS = {"hard_tanh": (-1.0, 1.0), "relu6": (0.0, 6.0)}
+OTHERS = {"linear", "silu", "softmax"}
+_IN_OPS_ANOTHER = {"gelu"}  # keras.ops.gelu has other defaults than keras.activations.gelu
 
 
-def activate(graph: Graph, layer: Any, function: Any, value: Value, output: str) -> Value:
+def activate(graph: Graph, call: Call, function: Any, value: Value, output: str) -> Value:
     """Apply a Keras activation function to `value`; the result is named `output`."""
     name = getattr(function, "__name__", type(function).__name__)
-    if not getattr(function, "__module__", "").startswith("keras."):
-        raise _unknown(layer, name)  # a function of one's own, whatever it is called
+    module = getattr(function, "__module__", "")
+    if (
+        not module.startswith("keras.")  # a function of one's own, whatever it is called
+        or (module.startswith("keras.src.ops.") and name in _IN_OPS_ANOTHER)
+        or name not in {*OPERATORS, *BOUNDS, *OTHERS}
+    ):
+        known = ", ".join(sorted({*OPERATORS, *BOUNDS, *OTHERS}))
+        raise ExportError(
+            f"{call} uses the activation '{name}', which has no translation. Use one of Keras' "
+            f"{known}, or add it to training/export/activations.py."
+        )
+    return apply(graph, name, value, output)
+
+
+def apply(graph: Graph, name: str, value: Value, output: str) -> Value:
+    """Apply the activation function of this name."""
     if name == "softmax":
-        graph.node("Softmax", [value.name], output, axis=value.channel_axis)
-    elif name == "silu":
+        return softmaxed(graph, value, output)
+    if name == "silu":
         gate = graph.node("Sigmoid", [value.name], f"{output}/gate")
         graph.node("Mul", [value.name, gate], output)
-    elif name == "relu6":
-        clip(graph, value.name, output, 0.0, 6.0)
-    elif name in OPERATORS:
+    elif name in BOUNDS:
+        clipped(graph, value.name, output, *BOUNDS[name])
+    else:
         operator, attributes = OPERATORS[name]
         graph.node(operator, [value.name], output, **attributes)
-    else:
-        raise _unknown(layer, name)
     return renamed(value, output)
 
 
-def _unknown(layer: Any, function: str) -> ExportError:
-    known = ", ".join(sorted([*OPERATORS, "linear", "relu6", "silu", "softmax"]))
-    return ExportError(
-        f"layer '{layer.name}' ({type(layer).__name__}) uses the activation '{function}', which "
-        f"has no translation. Use one of Keras' {known}, or add it to "
-        "training/export/activations.py."
-    )
-
-
-def clip(graph: Graph, source: str, output: str, low: float, high: float) -> str:
+def clipped(graph: Graph, source: str, output: str, low: float, high: float) -> str:
     """min(max(source, low), high) in one node."""
     bounds = [
         graph.weight(f"{output}/{name}", bound) for name, bound in (("low", low), ("high", high))
@@ -62,55 +74,79 @@ def clip(graph: Graph, source: str, output: str, low: float, high: float) -> str
     return graph.node("Clip", [source, *bounds], output)
 
 
-def activation(graph: Graph, layer: Any, value: Value) -> Value:
-    """Activation("name")."""
-    if is_linear(layer.activation):
-        return value
-    return activate(graph, layer, layer.activation, value, layer.name)
-
-
-def relu(graph: Graph, layer: Any, value: Value) -> Value:
-    """ReLU with its cap, slope and threshold, as far as one operator says them."""
-    if layer.threshold:
-        raise ExportError(
-            f"layer '{layer.name}' (ReLU) has threshold={layer.threshold}, which has no "
-            "translation. Use threshold=0."
-        )
-    source = value.name
-    if layer.negative_slope:
-        output = layer.name if layer.max_value is None else f"{layer.name}/uncapped"
-        source = graph.node("LeakyRelu", [source], output, alpha=float(layer.negative_slope))
-        if layer.max_value is not None:
-            high = graph.weight(f"{layer.name}/high", layer.max_value)
-            graph.node("Min", [source, high], layer.name)
-    elif layer.max_value is not None:
-        clip(graph, source, layer.name, 0.0, float(layer.max_value))
-    else:
-        graph.node("Relu", [source], layer.name)
-    return renamed(value, layer.name)
-
-
-def leaky_relu(graph: Graph, layer: Any, value: Value) -> Value:
-    """LeakyReLU."""
-    graph.node("LeakyRelu", [value.name], layer.name, alpha=float(layer.negative_slope))
-    return renamed(value, layer.name)
-
-
-def elu(graph: Graph, layer: Any, value: Value) -> Value:
-    """ELU."""
-    graph.node("Elu", [value.name], layer.name, alpha=float(layer.alpha))
-    return renamed(value, layer.name)
-
-
-def softmax(graph: Graph, layer: Any, value: Value) -> Value:
+def softmaxed(graph: Graph, value: Value, output: str) -> Value:
     """Softmax over the channels or the classes."""
-    if layer.axis not in (-1, len(layer.output.shape) - 1):
+    if not value.is_image:
+        value = as_in_keras(graph, value)  # classes are answered in their order
+    graph.node("Softmax", [value.name], output, axis=value.channel_axis)
+    return renamed(value, output)
+
+
+def activation(graph: Graph, call: Call, value: Value) -> Value:
+    """Activation("name")."""
+    if is_linear(call.layer.activation):
+        return value
+    return activate(graph, call, call.layer.activation, value, call.name)
+
+
+def relu(graph: Graph, call: Call, value: Value) -> Value:
+    """ReLU with its cap, its slope or its threshold."""
+    slope, cap, threshold = (
+        call.layer.negative_slope,
+        call.layer.max_value,
+        call.layer.threshold,
+    )
+    if slope and threshold:
         raise ExportError(
-            f"layer '{layer.name}' (Softmax) runs along axis {layer.axis}; only the last axis has "
-            "a translation. Use axis=-1."
+            f"{call} has negative_slope={slope} and threshold={threshold}, which together have no "
+            "translation. Use one of them."
         )
-    graph.node("Softmax", [value.name], layer.name, axis=value.channel_axis)
-    return renamed(value, layer.name)
+    if not slope and not threshold and cap is not None:
+        clipped(graph, value.name, call.name, 0.0, float(cap))
+        return renamed(value, call.name)
+    output = call.name if cap is None else f"{call.name}/uncapped"
+    if slope:
+        graph.node("LeakyRelu", [value.name], output, alpha=float(slope))
+    elif threshold:
+        graph.node("ThresholdedRelu", [value.name], output, alpha=float(threshold))
+    else:
+        graph.node("Relu", [value.name], output)
+    if cap is not None and threshold:
+        clipped(graph, output, call.name, 0.0, float(cap))
+    elif cap is not None:
+        graph.node("Min", [output, graph.weight(f"{call.name}/high", cap)], call.name)
+    return renamed(value, call.name)
+
+
+def leaky_relu(graph: Graph, call: Call, value: Value) -> Value:
+    """LeakyReLU."""
+    graph.node("LeakyRelu", [value.name], call.name, alpha=float(call.layer.negative_slope))
+    return renamed(value, call.name)
+
+
+def elu(graph: Graph, call: Call, value: Value) -> Value:
+    """ELU and CELU, with an alpha of their own."""
+    operator = {"ELU": "Elu", "Elu": "Elu", "Celu": "Celu"}[call.type]
+    graph.node(operator, [value.name], call.name, alpha=float(call.layer.alpha))
+    return renamed(value, call.name)
+
+
+def prelu(graph: Graph, call: Call, value: Value) -> Value:
+    """PReLU, its slopes shared along whatever axes."""
+    slopes = laid_out(np.asarray(call.layer.alpha, np.float32), value)
+    name = graph.weight(f"{call.first_name}/alpha", slopes)
+    graph.node("PRelu", [value.name, name], call.name)
+    return renamed(value, call.name)
+
+
+def softmax(graph: Graph, call: Call, value: Value) -> Value:
+    """Softmax over the last axis."""
+    if call.layer.axis not in (-1, len(call.shape)):
+        raise ExportError(
+            f"{call} runs along axis {call.layer.axis}; only the last axis has a translation. "
+            "Use axis=-1."
+        )
+    return softmaxed(graph, value, call.name)
 
 
 def is_linear(function: Any) -> bool:

@@ -12,6 +12,7 @@ from onnx import helper
 
 from app.card import Card, Proof, ProofImage
 from app.preprocess import Preprocess, pixels_from
+from training.export.half import rounded
 from training.export.layer_table import layer_table
 from training.export.translate import translate
 from training.normalise import Normalise
@@ -21,15 +22,22 @@ if TYPE_CHECKING:
 
 
 def model_file(
-    model: keras.Model, card: Card, proof_images: Sequence[bytes], normalise: Normalise | None
+    model: keras.Model,
+    card: Card,
+    proof_images: Sequence[bytes],
+    normalise: Normalise | None,
+    half: bool = False,
 ) -> bytes:
     """The content of a model file.
 
     `card` is what the caller knows; the layer table and the proof are added to it. The proof holds
-    `proof_images` (encoded) with the probabilities that Keras, not ONNX, gives for them. Raises
-    ExportError.
+    `proof_images` (encoded) with the probabilities that Keras, not ONNX, gives for them. With
+    `half` large kernels are stored as float16, and Keras is asked with the same, rounded ones.
+    Raises ExportError.
     """
-    graph, tensors = translate(model, normalise)
+    if half:
+        model = rounded(model)
+    graph, tensors = translate(model, normalise, half)
     card = card.model_copy(
         update={
             "layers": layer_table(model, tensors),

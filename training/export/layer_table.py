@@ -2,62 +2,103 @@
 
 from __future__ import annotations
 
-from math import prod
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from math import ceil, prod
+from typing import TYPE_CHECKING
 
 from app.card import Layer
-from training.export.chain import chain, input_shape
+from training.export.folding import WEIGHING
+from training.export.walk import Call, input_shape, walk
 
 if TYPE_CHECKING:
     import keras
 
-_WINDOWED = {"Conv2D": "kernel_size", "MaxPooling2D": "pool_size", "AveragePooling2D": "pool_size"}
-_WHOLE_INPUT = {"Flatten", "GlobalAveragePooling2D", "GlobalMaxPooling2D"}
+_WINDOWED = {
+    "AveragePooling2D": "pool_size",
+    "Conv2D": "kernel_size",
+    "DepthwiseConv2D": "kernel_size",
+    "MaxPooling2D": "pool_size",
+    "SeparableConv2D": "kernel_size",
+}
+_DILATED = {"Conv2D", "DepthwiseConv2D", "SeparableConv2D"}
+_GLOBAL = {
+    "GlobalAveragePooling2D",
+    "GlobalMaxPooling2D",
+}  # also where they keep a map of one pixel
+_RESIZED = {"Resizing", "UpSampling2D"}
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Of a feature map: how many input pixels an output sees, and how far apart two are; y, x."""
+
+    field: tuple[float, float]
+    jump: tuple[float, float]
+    shape: tuple[int, ...]
 
 
 def layer_table(model: keras.Model, tensors: dict[str, str | None]) -> list[Layer]:
-    """One row per Keras layer, in order; `tensors` is what `translate` says of each.
+    """One row per use of a Keras layer, in order; `tensors` is what `translate` says of each.
 
     The receptive field is in input pixels, as Araujo, Norris and Sim compute it ("Computing
     Receptive Fields of Convolutional Neural Networks", Distill 2019), cut at the input's size.
+    Where branches meet, the finest says how far apart outputs lie, and the widest what they see.
+    A layer that is used again counts its parameters the first time only.
     """
-    height, width, _ = input_shape(model)
-    field, jump = (1, 1), (1, 1)  # input pixels one output sees; input pixels between two outputs
+    image = input_shape(model)
+    walked = walk(model)
+    grids = {walked.image: Grid((1, 1), (1, 1), image)}
     rows = []
-    for layer in chain(model):
-        kind = type(layer).__name__
-        window = strides = dilation = None
-        if kind in _WINDOWED:
-            window = list(getattr(layer, _WINDOWED[kind]))
-            strides = list(layer.strides)
-            dilation = list(getattr(layer, "dilation_rate", (1, 1)))
-            reach = [(size - 1) * step for size, step in zip(window, dilation, strict=True)]
-            field = (field[0] + reach[0] * jump[0], field[1] + reach[1] * jump[1])
-            jump = (jump[0] * strides[0], jump[1] * strides[1])
-        elif kind in _WHOLE_INPUT:
-            field = (height, width)
+    for call in walked.calls:
+        grids[call.makes] = _grid(call, [grids[edge] for edge in call.reads], image[:2])
+        layer = call.layer
+        window = getattr(layer, _WINDOWED[call.kind]) if call.kind in _WINDOWED else None
+        padding = getattr(layer, "padding", None)
         rows.append(
             Layer(
-                name=layer.name,
-                type=kind,
-                tensor=tensors[layer.name],
-                output_shape=list(layer.output.shape[1:]),
-                window=window,
-                strides=strides,
-                dilation=dilation if kind == "Conv2D" else None,
-                padding=getattr(layer, "padding", None),
+                name=call.name,
+                type=call.type,
+                tensor=tensors[call.name],
+                output_shape=list(call.shape),
+                window=list(window) if window else None,
+                strides=list(layer.strides) if window else None,
+                dilation=list(layer.dilation_rate) if call.kind in _DILATED else None,
+                padding=padding if isinstance(padding, str) else None,
                 activation=getattr(getattr(layer, "activation", None), "__name__", None),
-                parameters=layer.count_params(),
-                multiply_adds=_multiply_adds(layer),
-                receptive_field=[min(field[0], height), min(field[1], width)],
+                parameters=_parameters(call),
+                multiply_adds=_multiply_adds(call),
+                receptive_field=[ceil(one) for one in grids[call.makes].field],
             )
         )
     return rows
 
 
-def _multiply_adds(layer: Any) -> int:
+def _grid(call: Call, read: list[Grid], side: tuple[int, int]) -> Grid:
+    finest = min(read, key=lambda one: prod(one.jump))
+    widest = max(read, key=lambda one: prod(one.field))
+    if len(call.shape) != 3 or call.kind in _GLOBAL:
+        return Grid(side, side, call.shape)
+    field, jump = widest.field, finest.jump
+    if call.kind in _WINDOWED:
+        layer = call.layer
+        window = getattr(layer, _WINDOWED[call.kind])
+        dilation = layer.dilation_rate if call.kind in _DILATED else (1, 1)
+        seen = [field[i] + (window[i] - 1) * dilation[i] * jump[i] for i in (0, 1)]
+        field = (min(seen[0], side[0]), min(seen[1], side[1]))
+        jump = (jump[0] * layer.strides[0], jump[1] * layer.strides[1])
+    elif call.kind in _RESIZED:
+        inner, outer = finest.shape, call.shape
+        jump = (jump[0] * inner[0] / outer[0], jump[1] * inner[1] / outer[1])
+    return Grid(field, jump, call.shape)
+
+
+def _parameters(call: Call) -> int:
+    is_first = call.name == call.first_name and hasattr(call.layer, "count_params")
+    return call.layer.count_params() if is_first else 0
+
+
+def _multiply_adds(call: Call) -> int:
     """Multiplications of weights and inputs for one image; additions of biases are not counted."""
-    if not hasattr(layer, "kernel"):
-        return 0
-    positions = prod(layer.output.shape[1:-1])  # height × width of the feature map; 1 for Dense
-    return int(positions * prod(layer.kernel.shape))
+    weights = [getattr(call.layer, name) for name in WEIGHING.get(call.kind, ())]
+    positions = prod(call.shape[:-1])  # height × width of the feature map; 1 for a vector
+    return int(positions * sum(prod(one.shape) for one in weights))

@@ -2,50 +2,52 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from training.export.convolution import pads
-from training.export.graph import Graph, Value, renamed
+from training.export.graph import Graph, Value
+from training.export.layout import channels_first
+from training.export.walk import Call
 
 
-def max_pooling(graph: Graph, layer: Any, value: Value) -> Value:
+def max_pooling(graph: Graph, call: Call, value: Value) -> Value:
     """MaxPooling2D."""
-    return _pooling(graph, layer, value, "MaxPool")
+    return _pooling(graph, call, value, "MaxPool")
 
 
-def average_pooling(graph: Graph, layer: Any, value: Value) -> Value:
+def average_pooling(graph: Graph, call: Call, value: Value) -> Value:
     """AveragePooling2D; `same` padding is left out of the average, as in TensorFlow."""
-    return _pooling(graph, layer, value, "AveragePool", count_include_pad=0)
+    return _pooling(graph, call, value, "AveragePool", count_include_pad=0)
 
 
-def global_max_pooling(graph: Graph, layer: Any, value: Value) -> Value:
+def global_max_pooling(graph: Graph, call: Call, value: Value) -> Value:
     """GlobalMaxPooling2D."""
-    return _global_pooling(graph, layer, value, "GlobalMaxPool")
+    return global_pooling(graph, call, value, "GlobalMaxPool", call.layer.keepdims)
 
 
-def global_average_pooling(graph: Graph, layer: Any, value: Value) -> Value:
+def global_average_pooling(graph: Graph, call: Call, value: Value) -> Value:
     """GlobalAveragePooling2D."""
-    return _global_pooling(graph, layer, value, "GlobalAveragePool")
+    return global_pooling(graph, call, value, "GlobalAveragePool", call.layer.keepdims)
 
 
-def _pooling(graph: Graph, layer: Any, value: Value, operator: str, **attributes: int) -> Value:
+def global_pooling(graph: Graph, call: Call, value: Value, operator: str, keepdims: bool) -> Value:
+    """One number of each channel: N×C, or N×C×1×1 with `keepdims`."""
+    value = channels_first(graph, value)
+    if keepdims:
+        graph.node(operator, [value.name], call.name)
+    else:
+        pooled = graph.node(operator, [value.name], f"{call.name}/map")
+        graph.node("Flatten", [pooled], call.name)
+    return Value(call.name, call.shape)
+
+
+def _pooling(graph: Graph, call: Call, value: Value, operator: str, **attributes: int) -> Value:
+    value = channels_first(graph, value)
     graph.node(
         operator,
         [value.name],
-        layer.name,
-        kernel_shape=list(layer.pool_size),
-        strides=list(layer.strides),
-        pads=pads(layer, value, layer.pool_size),
+        call.name,
+        kernel_shape=list(call.layer.pool_size),
+        strides=list(call.layer.strides),
+        pads=pads(call, value, call.layer.pool_size),
         **attributes,
     )
-    return renamed(value, layer.name, tuple(layer.output.shape[1:]))
-
-
-def _global_pooling(graph: Graph, layer: Any, value: Value, operator: str) -> Value:
-    shape = tuple(layer.output.shape[1:])
-    if layer.keepdims:
-        graph.node(operator, [value.name], layer.name)
-    else:
-        pooled = graph.node(operator, [value.name], f"{layer.name}/map")
-        graph.node("Flatten", [pooled], layer.name)
-    return renamed(value, layer.name, shape)
+    return Value(call.name, call.shape)

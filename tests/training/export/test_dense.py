@@ -95,15 +95,21 @@ def test_flatten_of_one_pixel_can_go_straight_into_softmax(
 
 
 @pytest.mark.parametrize("last", [Softmax, lambda: Activation("softmax")])
-def test_flatten_of_an_image_straight_into_softmax_is_refused(last: Callable[[], Any]) -> None:
-    model = model_of((4, 5, 3), Conv2D(2, (3, 3)), Flatten(name="flatten"), last())
-    with pytest.raises(ExportError, match="flatten"):
-        to_onnx(model)
+def test_flatten_of_an_image_straight_into_softmax_answers_in_the_order_of_keras(
+    assert_same_answers: Callable[..., Any], last: Callable[[], Any]
+) -> None:
+    assert_same_answers(model_of((4, 5, 3), Conv2D(2, (3, 3)), Flatten(), last()))
 
 
-def test_a_dense_on_an_image_is_refused(classifier: Callable[..., Any]) -> None:
-    with pytest.raises(ExportError, match=r"'dense1' \(Dense\).*\(4, 5, 3\).*Flatten"):
-        to_onnx(classifier((4, 5, 3), Dense(6, name="dense1")))
+def test_a_dense_on_an_image_is_a_convolution(
+    classifier: Callable[..., Any],
+    assert_same_answers: Callable[..., Any],
+    operators: Callable[..., list[str]],
+) -> None:
+    exported = assert_same_answers(classifier((4, 5, 3), Dense(6, activation="relu")))
+    assert operators(exported) == [
+        *("Transpose", "Cast", "Conv", "Relu", "Flatten", "Gemm", "Softmax")
+    ]
 
 
 def test_flatten_with_channels_first_is_refused() -> None:
