@@ -14,9 +14,12 @@ from numpy.typing import NDArray
 
 from app.preprocess import Preprocess, pixels_from
 from tests.conftest import encode
+from tests.training.data.test_idx import idx, write_idx
 from training.data import DataError, load
+from training.data.idx import IDX_FILES
+from training.data.named import fashion_mnist
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 REMEDY = "Point --data or CONVOLU_DATA at its folder."
 LAYOUT = "an .npz with x_train, y_train, x_test and y_test, pictures as uint8 N×28×28"
 
@@ -238,3 +241,129 @@ except DataError as exc:
         "Without Internet, put mnist.npz into a folder and name the folder with --data or "
         "CONVOLU_DATA."
     )
+
+
+def cifar_arrays() -> Arrays:
+    """As Keras keeps them: labels N×1."""
+    rng = np.random.default_rng(1)
+    return {
+        "x_train": rng.integers(0, 256, (20, 32, 32, 3), dtype=np.uint8),
+        "y_train": (np.arange(20) % 10).astype(np.uint8)[:, None],
+        "x_test": rng.integers(0, 256, (10, 32, 32, 3), dtype=np.uint8),
+        "y_test": np.arange(10).astype(np.uint8)[:, None],
+    }
+
+
+@pytest.mark.parametrize("columns", [True, False])
+def test_cifar10_is_read_with_labels_in_a_column_or_in_a_row(tmp_path: Path, columns: bool) -> None:
+    arrays = cifar_arrays()
+    if not columns:
+        arrays |= {name: arrays[name][:, 0] for name in ("y_train", "y_test")}
+    (tmp_path / "cifar10.npz").write_bytes(content(**arrays))
+    data = load("cifar10", tmp_path)
+    assert np.array_equal(data.x_train, arrays["x_train"])
+    assert data.y_train.shape == (20,)
+    assert data.y_test.tolist() == list(range(10))
+    assert data.labels == (
+        *("airplane", "automobile", "bird", "cat", "deer"),
+        *("dog", "frog", "horse", "ship", "truck"),
+    )
+    assert data.y_train.dtype == np.int64
+
+
+def test_the_pixels_of_cifar10_are_what_preprocessing_gives_for_them_as_files(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "cifar10.npz").write_bytes(content(**cifar_arrays()))
+    data = load("cifar10", tmp_path)
+    for image, pixels in zip(data.test_images, data.x_test, strict=True):
+        assert np.array_equal(pixels_from(image, data.preprocess), pixels)
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        pytest.param({"y_test": np.full(10, 10)}, "from 10 to 10, for 10 classes", id="too high"),
+        pytest.param({"y_test": np.full(10, -1)}, "from -1 to -1, for 10 classes", id="negative"),
+        pytest.param({"y_test": np.zeros(10)}, "y_test is float64", id="no integers"),
+        pytest.param({"y_test": np.zeros((10, 2), int)}, r"y_test is int64 \(10, 2\)", id="pairs"),
+        pytest.param(
+            {"x_test": np.zeros((0, 32, 32, 3), np.uint8), "y_test": np.zeros(0, int)},
+            "x_test holds no picture",
+            id="none",
+        ),
+    ],
+)
+def test_labels_that_are_none_are_refused(tmp_path: Path, changes: Arrays, says: str) -> None:
+    (tmp_path / "cifar10.npz").write_bytes(content(**(cifar_arrays() | changes)))
+    with pytest.raises(DataError, match=says):
+        load("cifar10", tmp_path)
+
+
+@pytest.mark.train
+def test_cifar10_without_a_folder_is_what_keras_downloads(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    import keras
+
+    arrays = cifar_arrays()
+    train, test = (arrays["x_train"], arrays["y_train"]), (arrays["x_test"], arrays["y_test"])
+    monkeypatch.setattr(keras.datasets.cifar10, "load_data", lambda: (train, test))
+    (tmp_path / "cifar10.npz").write_bytes(content(**arrays))
+    assert load("cifar10", None).sha256 == load("cifar10", tmp_path).sha256
+
+
+def fashion_idx(folder: Path, first: int = 9) -> Path:
+    """Fashion-MNIST as IDX; every label and pixel is told by `first`, so that sources differ."""
+    labels = np.array([first, *range(9)], np.uint8)
+    pixels = np.full((10, 28, 28), first, np.uint8)
+    return write_idx(
+        folder,
+        changes={
+            "x_train": idx(pixels),
+            "y_train": idx(labels),
+            "x_test": idx(pixels),
+            "y_test": idx(labels),
+        },
+    )
+
+
+def test_fashion_mnist_has_its_labels_and_is_padded_with_black(tmp_path: Path) -> None:
+    data = fashion_mnist(None, system=fashion_idx(tmp_path))
+    assert data.labels[data.y_train[0]] == "Ankle boot"
+    assert data.labels[0] == "T-shirt/top"
+    assert len(set(data.labels)) == 10
+    assert data.x_train.shape == (10, 28, 28, 1)
+    tall = pixels_from(encode(np.full((56, 28), 255, np.uint8)), data.preprocess)
+    assert tall[:, :7].max() == 0
+    assert tall[:, 7:21].min() == 255
+
+
+def test_fashion_mnist_comes_from_the_first_place_that_has_it(tmp_path: Path) -> None:
+    system, own, folder = tmp_path / "system", tmp_path / "own", tmp_path / "own/fashion-mnist"
+    own.mkdir()
+    assert fashion_mnist(own, system=fashion_idx(system, 1)).y_train[0] == 1
+    assert fashion_mnist(own, system=fashion_idx(own, 2)).y_train[0] == 2
+    fashion_idx(folder, 3)
+    assert fashion_mnist(own, system).y_train[0] == 3
+    arrays = mnist_arrays() | {"y_train": np.arange(4, 34).astype(np.uint8) % 10}
+    (own / "fashion-mnist.npz").write_bytes(content(**arrays))
+    assert fashion_mnist(own, system).y_train[0] == 4
+    assert fashion_mnist(None, system).y_train[0] == 1
+
+
+def test_mnist_under_the_names_of_fashion_mnist_is_refused(tmp_path: Path) -> None:
+    fashion_idx(tmp_path)
+    (tmp_path / IDX_FILES["y_train"]).write_bytes(
+        idx(np.array([5, 0, 4, 1, 9, 2, 1, 3, 1, 4], np.uint8))
+    )
+    with pytest.raises(DataError, match="MNIST's digits") as refused:
+        fashion_mnist(tmp_path, system=tmp_path / "nowhere")
+    assert str(tmp_path / "fashion-mnist") in str(refused.value)
+
+
+def test_a_folder_without_fashion_mnist_says_what_it_looked_for(tmp_path: Path) -> None:
+    with pytest.raises(DataError) as refused:
+        fashion_mnist(tmp_path, system=tmp_path / "nowhere")
+    for word in (str(tmp_path), "fashion-mnist.npz", *IDX_FILES.values(), "dataset-fashion-mnist"):
+        assert word in str(refused.value)
