@@ -7,6 +7,7 @@ the same under each.
 
 from __future__ import annotations
 
+import logging
 import os
 from importlib.util import find_spec
 
@@ -15,3 +16,4 @@ def choose_backend() -> None:
     """Set KERAS_BACKEND unless the user has; call it before Keras is imported."""
     os.environ.setdefault("KERAS_BACKEND", "tensorflow" if find_spec("tensorflow") else "jax")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # most of its chatter at the start
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)  # advice for those who call it

@@ -1,165 +1,177 @@
-"""Recipe → trained network in a run folder, top to bottom.
-
-runs/NAME-seed1/   recipe.json   what was done
-                   history.json  loss and accuracy of each epoch
-                   final.keras   the weights after the last epoch; there is no choosing of epochs
-"""
+"""Recipe → trained network in a run folder (`training.run`), top to bottom."""
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from app.card import Epoch
-from training import networks
-from training.augment import distort
+from training import networks, optimizers
+from training.batches import Batches
 from training.data import Data
+from training.interrupt import Interrupt
+from training.progress import Progress
 from training.recipes import Recipe
+from training.run import begin, write
+from training.transfer.start import start
+from training.whitening import whitening_kernel
 
-HOLDOUT_SEED = 2026  # which training images are held out is the same for every recipe and seed
-
-Report = Callable[[int, dict[str, float]], None]  # after each epoch: its number, what was measured
+VALIDATION_SEED = 2026  # which training images judge is the same for every recipe and seed
+JUDGE_BATCH = 256
 
 
 def train(
-    recipe: Recipe, data: Data, seed: int, folder: Path, holdout: int, report: Report
+    recipe: Recipe, data: Data, seed: int, folder: Path, validation: int, progress: Progress
 ) -> keras.Model:
-    """Train from scratch and write the run folder; a finished run of the same is read back.
+    """Train from scratch and write the run folder; returns a model that computes in float32.
 
-    With `holdout`, so many training images are left out and judged after each epoch: for choosing a
-    recipe. The final model is trained on all of them. Returns a model that computes in float32.
-    Raises FileExistsError if the folder holds a finished run of other facts.
+    With `validation`, so many training images are left out and judged after each epoch: for
+    choosing a recipe. A finished run of the same facts is read back, one that was broken off goes
+    on after its last whole epoch. The first Ctrl+C ends it after the epoch: then the run is not
+    `finished`. Raises FileExistsError if the folder holds a run of other facts.
     """
-    weights, made_by = folder / "final.keras", folder / "recipe.json"
-    text = all_that_decides(recipe, data, seed, holdout)
-    if weights.exists() and made_by.exists() and made_by.read_text() == text:
-        model: keras.Model = keras.saving.load_model(weights)
+    run = begin(folder, recipe, data, seed, validation)
+    if run.finished:
+        model: keras.Model = keras.saving.load_model(run.last)
         return model
-    if weights.exists():  # hours of work for another recipe: leave it where it is
-        raise FileExistsError(
-            f"{folder} holds a finished run of other facts (recipe, seed, holdout or data). "
-            "Move it away or remove it, then start again."
-        )
-    folder.mkdir(parents=True, exist_ok=True)
-    made_by.write_text(text)
-
+    history = run.history if run.checkpoint(len(run.history)).exists() else []
+    kept, held_out = split(data, validation)
     keras.utils.set_random_seed(seed)
-    order = np.random.default_rng(HOLDOUT_SEED).permutation(len(data.x_train))
-    held_out, kept = order[:holdout], order[holdout:]
-    batches = Batches(recipe, data.x_train[kept], data.y_train[kept], len(data.labels), seed)
-    held_out_pixels = recipe.normalise(data.x_train[held_out])
+    batches = Batches(recipe, data, kept, seed, first_epoch=len(history))
 
     keras.config.set_dtype_policy(recipe.dtype)
-    model = getattr(networks, recipe.network)()
+    model = network(recipe, batches.image, len(data.labels))
     keras.config.set_dtype_policy("float32")
+    if recipe.whiten:
+        _whiten(model, recipe, data, kept)
+    if recipe.head_first:
+        start(model, recipe, data, kept, held_out, seed, folder, progress)
+    np.save(folder / "first_kernel.npy", _first_convolution(model).get_weights()[0])
     model.compile(
-        optimizer=_optimizer(recipe, steps=recipe.epochs * len(batches)),
+        optimizer=optimizers.build(recipe.optimizer, steps=max(1, recipe.epochs * len(batches))),
         loss=keras.losses.CategoricalCrossentropy(label_smoothing=recipe.label_smoothing),
         metrics=["accuracy"],
     )
+    if history:
+        model.optimizer.build(model.trainable_variables)
+        model.load_weights(run.checkpoint(len(history)))
+    judge = network(recipe, data.x_train.shape[1:], len(data.labels))  # float32, whatever trains it
+    judge.set_weights(model.get_weights())  # of a head alone there are no epochs to wait for
+    started = time.monotonic() - (history[-1]["seconds"] if history else 0)
+    interrupt = Interrupt()
 
-    history: list[dict[str, float]] = []
-    started = time.monotonic()
+    class Watch(keras.callbacks.Callback):  # type: ignore[misc]
+        def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002
+            interrupt.doing = f"epoch {epoch + 1}"
 
-    class AfterEpoch(keras.callbacks.Callback):  # type: ignore[misc]
+        def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
+            progress.step(batch + 1, logs)
+
         def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
             row = {"epoch": float(epoch + 1), "seconds": time.monotonic() - started}
             row |= {name: float(value) for name, value in (logs or {}).items()}
-            if holdout:
-                answer = model.predict(held_out_pixels, batch_size=512, verbose=0).argmax(axis=1)
-                row["holdout_accuracy"] = float((answer == data.y_train[held_out]).mean())
+            row["learning_rate"] = float(model.optimizer.learning_rate)
+            judge.set_weights(_averaged(model))
+            if validation:
+                row |= _judged(judge, recipe, data, held_out)
+                before = [earlier["validation_accuracy"] for earlier in history]
+                if row["validation_accuracy"] > max(before, default=-1.0):
+                    _save(judge, folder / "best.keras")
             history.append(row)
-            (folder / "history.json").write_text(json.dumps(history, indent=1))
-            report(epoch + 1, row)
+            model.save_weights(run.checkpoint(epoch + 1))
+            write(folder / "history.json", json.dumps(history, indent=1))
+            run.checkpoint(epoch).unlink(missing_ok=True)
+            progress.epoch(epoch + 1, row)
+            self.model.stop_training = interrupt.asked
 
-    model.fit(batches, epochs=recipe.epochs, verbose=0, callbacks=[AfterEpoch()], shuffle=False)
-    final: keras.Model = getattr(networks, recipe.network)()  # float32, whatever trained it
-    final.set_weights(model.get_weights())
-    half = folder / "half.keras"
-    final.save(half)
-    half.replace(weights)  # at once: a run that was broken off never looks finished
-    return final
+    if len(history) < recipe.epochs:
+        progress.begin(run.folder.name, recipe.epochs, len(batches), len(history))
+        try:
+            with interrupt:
+                model.fit(
+                    batches,
+                    initial_epoch=len(history),
+                    epochs=recipe.epochs,
+                    verbose=0,
+                    callbacks=[Watch()],
+                    shuffle=False,
+                )
+        finally:
+            progress.end()
+    _save(judge, run.last)
+    if run.finished:
+        run.checkpoint(recipe.epochs).unlink(missing_ok=True)
+    return judge
 
 
-def run_folder(runs: Path, name: str, seed: int) -> Path:
-    """Where the run of a recipe with a seed is kept."""
-    return runs / f"{name}-seed{seed}"
+def network(recipe: Recipe, image: tuple[int, ...], classes: int) -> keras.Model:
+    """The untrained network of a recipe for pixels of the shape `image`."""
+    build = getattr(networks, recipe.network)
+    model: keras.Model = build(tuple(image), classes, **recipe.network_options, **recipe.variant)
+    return model
 
 
-def history(folder: Path) -> list[Epoch]:
-    """What `train` wrote of each epoch into a run folder, to six decimals, as a card has it."""
-    rows: list[dict[str, float]] = json.loads((folder / "history.json").read_text())
-    return [
-        Epoch(
-            loss=round(row["loss"], 6),
-            accuracy=round(row["accuracy"], 6),
-            validation_accuracy=row.get("holdout_accuracy"),
-        )
-        for row in rows
+def split(data: Data, validation: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Indices of the training images that are trained on, and of those that judge.
+
+    Where images came as a part of their own to judge by, they are the ones.
+    """
+    if validation and data.validation_images:
+        indices = np.arange(len(data.x_train))
+        return indices[: -data.validation_images], indices[-data.validation_images :]
+    order = np.random.default_rng(VALIDATION_SEED).permutation(len(data.x_train))
+    return order[validation:], order[:validation]
+
+
+def _save(model: keras.Model, path: Path) -> None:
+    half = path.with_name("half.keras")
+    model.save(half)
+    half.replace(path)
+
+
+def _averaged(model: keras.Model) -> list[NDArray[np.float32]]:
+    """The weights, with those that the optimizer averages as their average."""
+    now = model.get_weights()
+    model.optimizer.finalize_variable_values(model.trainable_variables)
+    averaged: list[NDArray[np.float32]] = model.get_weights()
+    model.set_weights(now)
+    return averaged
+
+
+def _judged(
+    model: keras.Model, recipe: Recipe, data: Data, held_out: NDArray[np.int64]
+) -> dict[str, float]:
+    probabilities = predict(model, recipe, data, held_out)
+    truth = data.y_train[held_out]
+    likelihood = probabilities[np.arange(len(truth)), truth]
+    return {
+        "validation_accuracy": float((probabilities.argmax(axis=1) == truth).mean()),
+        "validation_loss": float(-np.log(np.maximum(likelihood, 1e-7)).mean()),
+    }
+
+
+def predict(
+    model: keras.Model, recipe: Recipe, data: Data, chosen: NDArray[np.int64]
+) -> NDArray[np.float32]:
+    """Probabilities N×K of training images, as Keras gives them."""
+    rows = [
+        model.predict_on_batch(recipe.normalise(data.x_train[chosen[start : start + JUDGE_BATCH]]))
+        for start in range(0, len(chosen), JUDGE_BATCH)
     ]
+    return np.concatenate(rows)
 
 
-def all_that_decides(recipe: Recipe, data: Data, seed: int, holdout: int) -> str:
-    """JSON of everything that the weights of a run depend on."""
-    facts = asdict(recipe) | {"seed": seed, "holdout": holdout, "data_sha256": data.sha256}
-    return json.dumps(
-        {name: fact for name, fact in facts.items() if name not in ("description", "seeds")},
-        indent=2,
-    )
+def _first_convolution(model: keras.Model) -> Any:
+    return next(layer for layer in model.layers if type(layer).__name__ == "Conv2D")
 
 
-class Batches(keras.utils.PyDataset):  # type: ignore[misc]
-    """Normalised, distorted pixels and one-hot labels, in an order that seed and epoch decide."""
-
-    def __init__(
-        self,
-        recipe: Recipe,
-        pixels: NDArray[np.uint8],
-        truth: NDArray[np.int64],
-        classes: int,
-        seed: int,
-    ) -> None:
-        super().__init__()
-        self._recipe, self._seed = recipe, seed
-        self._pixels, self._targets = pixels, np.eye(classes, dtype=np.float32)[truth]
-        self._epoch = 0
-        self._shuffle()
-
-    def __len__(self) -> int:
-        return -(-len(self._pixels) // self._recipe.batch_size)
-
-    def __getitem__(self, index: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        size = self._recipe.batch_size
-        chosen = self._order[index * size : (index + 1) * size]
-        rng = np.random.default_rng((self._seed, self._epoch, index))
-        pixels = distort(self._pixels[chosen], self._recipe.distortion, rng)
-        return self._recipe.normalise(pixels), self._targets[chosen]
-
-    def on_epoch_end(self) -> None:
-        self._epoch += 1
-        self._shuffle()
-
-    def _shuffle(self) -> None:
-        rng = np.random.default_rng((self._seed, self._epoch))
-        self._order = rng.permutation(len(self._pixels))
-
-
-def _optimizer(recipe: Recipe, steps: int) -> keras.Optimizer:
-    """AdamW; the learning rate climbs over the warm-up and falls along a cosine to 0."""
-    warmup_steps = round(recipe.warmup * steps)
-    schedule = keras.optimizers.schedules.CosineDecay(
-        initial_learning_rate=0.0,
-        decay_steps=steps - warmup_steps,
-        warmup_target=recipe.learning_rate,
-        warmup_steps=warmup_steps,
-    )
-    optimizer = keras.optimizers.AdamW(schedule, weight_decay=recipe.weight_decay)
-    optimizer.exclude_from_weight_decay(var_names=["bias"])
-    return optimizer
+def _whiten(model: keras.Model, recipe: Recipe, data: Data, kept: NDArray[np.int64]) -> None:
+    layer = _first_convolution(model)
+    height, width, _, filters = layer.kernel.shape
+    images = recipe.normalise(data.x_train[np.sort(kept)[:: max(1, len(kept) // 5000)]])
+    layer.kernel.assign(whitening_kernel(images, height, width, filters))

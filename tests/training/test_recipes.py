@@ -1,14 +1,15 @@
 from __future__ import annotations
 
 from dataclasses import FrozenInstanceError
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from tests.training.test_data import write_mnist
 from training import networks
-from training.data import LOADERS, load
+from training.data import NAMES, SHAPES, load, shape
+from training.pretrained.lite0_weights import PACKAGE
 from training.recipes import RECIPES, Recipe
 
 each_recipe = pytest.mark.parametrize("recipe", RECIPES.values(), ids=RECIPES)
@@ -22,7 +23,7 @@ def test_a_recipe_is_found_under_its_own_name(recipe: Recipe) -> None:
 @each_recipe
 def test_a_recipe_names_a_network_and_a_data_set_that_exist(recipe: Recipe) -> None:
     assert callable(getattr(networks, recipe.network))
-    assert recipe.data in LOADERS
+    assert recipe.data in NAMES
 
 
 @each_recipe
@@ -41,23 +42,37 @@ def test_a_recipe_cannot_be_changed(recipe: Recipe) -> None:
     with pytest.raises(FrozenInstanceError):
         recipe.epochs = 1  # type: ignore[misc]
     with pytest.raises(FrozenInstanceError):
-        recipe.distortion.shift_pixels = 9  # type: ignore[misc]
+        recipe.optimizer.warmup = 0.5  # type: ignore[misc]
     with pytest.raises(FrozenInstanceError):
         recipe.normalise.std = (1.0,)  # type: ignore[misc]
-
-
-def test_no_two_recipes_train_the_same_network() -> None:
-    assert len({recipe.network for recipe in RECIPES.values()}) == len(RECIPES)
 
 
 @pytest.mark.train
 @each_recipe
 def test_the_network_takes_the_pixels_of_the_data_and_answers_for_each_label(
-    recipe: Recipe, tmp_path: Path
+    recipe: Recipe,
 ) -> None:
-    write_mnist(tmp_path)
-    data = load(recipe.data, tmp_path)
-    model = getattr(networks, recipe.network)()
-    answer = np.asarray(model(recipe.normalise(data.x_test)))
-    assert answer.shape == (len(data.x_test), len(data.labels))
+    from training.train import network
+
+    if recipe.network == "pretrained" and find_spec(PACKAGE) is None:
+        pytest.skip(f"{PACKAGE} is not installed")
+    image, classes = shape(recipe.data, recipe.preprocess)
+    model = network(recipe, image, classes)
+    answer = np.asarray(model(recipe.normalise(np.zeros((2, *image), np.uint8))))
+    assert answer.shape == (2, classes)
     assert np.allclose(answer.sum(axis=1), 1, atol=1e-5)
+
+
+def test_every_data_set_of_a_name_has_a_shape() -> None:
+    assert set(SHAPES) == set(NAMES)
+
+
+@pytest.mark.parametrize("name", ["mnist", "cifar10", "fashion-mnist"])
+def test_the_shapes_are_those_of_the_data(name: str, tmp_path: Path) -> None:
+    image, classes = SHAPES[name]
+    pixels = np.zeros((20, *image), np.uint8).squeeze()
+    truth = np.arange(20) % classes
+    file = tmp_path / f"{name}.npz"
+    np.savez(file, x_train=pixels, y_train=truth, x_test=pixels, y_test=truth)
+    data = load(name, tmp_path)
+    assert (data.x_train.shape[1:], len(data.labels)) == (image, classes)

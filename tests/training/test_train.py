@@ -1,8 +1,11 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
-from dataclasses import asdict, dataclass, field, replace
+import signal
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +18,11 @@ from app.preprocess import Preprocess
 from training.augment import Distortion
 from training.data import Data
 from training.normalise import Normalise
-from training.recipes import Recipe
-from training.train import HOLDOUT_SEED, Batches, _optimizer, train
+from training.optimizer import Optimizer
+from training.progress import Progress
+from training.recipes import NetworkOption, Recipe
+from training.run import read
+from training.train import VALIDATION_SEED, network, train
 
 pytestmark = pytest.mark.train
 
@@ -27,15 +33,12 @@ TINY = Recipe(
     network="mnist_1conv",
     epochs=2,
     batch_size=64,
-    learning_rate=2e-3,
-    warmup=0.1,
-    weight_decay=1e-4,
-    label_smoothing=0.0,
+    optimizer=Optimizer("adamw", 2e-3, warmup=0.1, weight_decay=1e-4),
     normalise=Normalise((0.0,), (255.0,)),
-    distortion=Distortion(shift_pixels=0.5),
+    augmentation=Distortion(shift_pixels=0.5),
     seeds=(5, 2),
 )
-HOLDOUT = 100
+VALIDATION = 100
 
 
 def bars(train: int = 500, test: int = 150) -> Data:
@@ -59,21 +62,41 @@ def bars(train: int = 500, test: int = 150) -> Data:
 
 
 @dataclass
-class Run:
+class Run(Progress):
     """A training run, and what it reported."""
 
     folder: Path
     model: Any = None
     reports: list[tuple[int, dict[str, float]]] = field(default_factory=list)
+    begun: list[tuple[str, int, int, int]] = field(default_factory=list)
+    steps: list[int] = field(default_factory=list)
+    ended: int = 0
+    breaks_off_after: int | None = None
+    asks_to_stop_after: int | None = None
 
     def train(
-        self, recipe: Recipe = TINY, data: Data | None = None, seed: int = 5, holdout: int = 0
+        self, recipe: Recipe = TINY, data: Data | None = None, seed: int = 5, validation: int = 0
     ) -> Run:
-        self.model = train(recipe, data or bars(), seed, self.folder, holdout, self._report)
+        self.model = train(recipe, data or bars(), seed, self.folder, validation, self)
         return self
 
-    def _report(self, epoch: int, row: dict[str, float]) -> None:
-        self.reports.append((epoch, dict(row)))
+    def begin(
+        self, title: str, epochs: int, steps_per_epoch: int, finished_epochs: int = 0
+    ) -> None:
+        self.begun.append((title, epochs, steps_per_epoch, finished_epochs))
+
+    def step(self, done: int, values: Mapping[str, float] | None = None) -> None:
+        self.steps.append(done)
+
+    def epoch(self, number: int, row: Mapping[str, float]) -> None:
+        self.reports.append((number, dict(row)))
+        if number == self.breaks_off_after:
+            raise KeyboardInterrupt
+        if number == self.asks_to_stop_after:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    def end(self, reason: str = "") -> None:
+        self.ended += 1
 
     @property
     def weights(self) -> NDArray[np.float32]:
@@ -89,14 +112,14 @@ def accuracy(model: Any, pixels: NDArray[np.uint8], truth: NDArray[np.int64]) ->
     return float((answer == truth).mean())
 
 
-def held_out(data: Data, holdout: int) -> NDArray[np.int64]:
-    return np.random.default_rng(HOLDOUT_SEED).permutation(len(data.x_train))[:holdout]
+def held_out(data: Data, validation: int) -> NDArray[np.int64]:
+    return np.random.default_rng(VALIDATION_SEED).permutation(len(data.x_train))[:validation]
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """A finished run with a holdout."""
-    return Run(tmp_path_factory.mktemp("runs") / "tiny-seed5").train(holdout=HOLDOUT)
+    return Run(tmp_path_factory.mktemp("runs") / "tiny-seed5").train(validation=VALIDATION)
 
 
 def test_the_network_learns(run: Run) -> None:
@@ -106,22 +129,26 @@ def test_the_network_learns(run: Run) -> None:
 
 def test_the_run_folder_says_what_was_done(run: Run) -> None:
     assert {path.name for path in run.folder.iterdir()} == {
-        "recipe.json",
+        "run.json",
         "history.json",
-        "final.keras",
+        "first_kernel.npy",
+        "best.keras",
+        "last.keras",
     }
-    written = json.loads((run.folder / "recipe.json").read_text())
-    assert (written.pop("seed"), written.pop("holdout")) == (5, HOLDOUT)
-    assert written.pop("data_sha256") == bars().sha256
-    decisive = {k: v for k, v in asdict(TINY).items() if k not in ("description", "seeds")}
-    assert written == json.loads(json.dumps(decisive))
+    read_back = read(run.folder)
+    assert (read_back.recipe, read_back.seed, read_back.validation) == (TINY, 5, VALIDATION)
+    assert read_back.data_sha256 == bars().sha256
+    assert read_back.finished
 
 
 def test_each_epoch_is_reported_once_and_in_order(run: Run) -> None:
     assert [epoch for epoch, _ in run.reports] == [1, 2]
     for epoch, row in run.reports:
         assert row["epoch"] == epoch
-        assert set(row) == {"epoch", "seconds", "loss", "accuracy", "holdout_accuracy"}
+        assert set(row) == {
+            *("epoch", "seconds", "loss", "accuracy", "learning_rate"),
+            *("validation_accuracy", "validation_loss"),
+        }
     assert 0 < run.reports[0][1]["seconds"] < run.reports[1][1]["seconds"]
     assert run.reports[0][1]["loss"] > run.reports[1][1]["loss"]
 
@@ -131,30 +158,31 @@ def test_the_history_is_what_was_reported(run: Run) -> None:
     assert history == [row for _, row in run.reports]
 
 
-def test_the_last_holdout_accuracy_is_that_of_the_model_returned(run: Run) -> None:
+def test_the_last_validation_accuracy_is_that_of_the_model_returned(run: Run) -> None:
     data = bars()
-    chosen = held_out(data, HOLDOUT)
+    chosen = held_out(data, VALIDATION)
     expected = accuracy(run.model, data.x_train[chosen], data.y_train[chosen])
-    assert run.reports[-1][1]["holdout_accuracy"] == pytest.approx(expected)
+    assert run.reports[-1][1]["validation_accuracy"] == pytest.approx(expected)
 
 
 def test_what_the_held_out_pictures_are_changes_their_accuracy_and_nothing_else(
     run: Run, tmp_path: Path
 ) -> None:
     data = bars()
-    chosen = held_out(data, HOLDOUT)
+    chosen = held_out(data, VALIDATION)
     data.x_train[chosen] = 255 - data.x_train[chosen]
     data.y_train[chosen] = (data.y_train[chosen] + 1) % 10
-    other = Run(tmp_path).train(data=data, holdout=HOLDOUT)
+    other = Run(tmp_path).train(data=data, validation=VALIDATION)
     assert np.array_equal(other.weights, run.weights)
     for row, before in zip(other.measured(), run.measured(), strict=True):
-        assert row.pop("holdout_accuracy") < before.pop("holdout_accuracy") - 0.3
+        assert row.pop("validation_accuracy") < before.pop("validation_accuracy") - 0.3
+        assert row.pop("validation_loss") > before.pop("validation_loss")
         assert row == before
 
 
 def test_a_finished_run_is_read_back_and_not_repeated(run: Run) -> None:
     before = {path: path.read_bytes() for path in run.folder.iterdir()}
-    again = Run(run.folder).train(holdout=HOLDOUT)
+    again = Run(run.folder).train(validation=VALIDATION)
     assert again.reports == []
     assert np.array_equal(again.weights, run.weights)
     assert {path: path.read_bytes() for path in run.folder.iterdir()} == before
@@ -162,25 +190,25 @@ def test_a_finished_run_is_read_back_and_not_repeated(run: Run) -> None:
 
 def test_a_finished_run_serves_another_description_and_other_seeds_too(run: Run) -> None:
     same = replace(TINY, description="In other words", seeds=(5, 2, 9))
-    assert Run(run.folder).train(same, holdout=HOLDOUT).reports == []
+    assert Run(run.folder).train(same, validation=VALIDATION).reports == []
 
 
 @pytest.mark.parametrize(
-    ("recipe", "data", "seed", "holdout"),
+    ("recipe", "data", "seed", "validation"),
     [
-        pytest.param(replace(TINY, epochs=1), bars(), 5, HOLDOUT, id="recipe"),
-        pytest.param(TINY, bars(train=400), 5, HOLDOUT, id="data"),
-        pytest.param(TINY, bars(), 2, HOLDOUT, id="seed"),
-        pytest.param(TINY, bars(), 5, 50, id="holdout"),
+        pytest.param(replace(TINY, epochs=1), bars(), 5, VALIDATION, id="recipe"),
+        pytest.param(TINY, bars(train=400), 5, VALIDATION, id="data"),
+        pytest.param(TINY, bars(), 2, VALIDATION, id="seed"),
+        pytest.param(TINY, bars(), 5, 50, id="validation"),
     ],
 )
 def test_a_finished_run_is_never_handed_out_for_another_nor_overwritten(
-    recipe: Recipe, data: Data, seed: int, holdout: int, run: Run, tmp_path: Path
+    recipe: Recipe, data: Data, seed: int, validation: int, run: Run, tmp_path: Path
 ) -> None:
     folder = Path(shutil.copytree(run.folder, tmp_path / "copy"))
     before = {path: path.read_bytes() for path in folder.iterdir()}
-    with pytest.raises(FileExistsError, match="finished run of other facts"):
-        Run(folder).train(recipe, data, seed, holdout)
+    with pytest.raises(FileExistsError, match="run of other facts"):
+        Run(folder).train(recipe, data, seed, validation)
     assert {path: path.read_bytes() for path in folder.iterdir()} == before
 
 
@@ -194,17 +222,92 @@ def run_on_all(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 
 def test_without_a_holdout_there_is_no_accuracy_on_one(run_on_all: Run) -> None:
-    assert all("holdout_accuracy" not in row for _, row in run_on_all.reports)
+    assert all("validation_accuracy" not in row for _, row in run_on_all.reports)
 
 
-def test_a_run_that_was_broken_off_is_begun_again_and_the_same_seed_gives_the_same_weights(
-    run_on_all: Run, tmp_path: Path
-) -> None:
-    for name in ("recipe.json", "history.json"):
-        (tmp_path / name).write_bytes((run_on_all.folder / name).read_bytes())
+def test_the_same_seed_gives_the_same_weights(run_on_all: Run, tmp_path: Path) -> None:
     again = Run(tmp_path).train(IN_BFLOAT16)
     assert again.measured() == run_on_all.measured()
     assert np.array_equal(again.weights, run_on_all.weights)
+
+
+AVERAGED = replace(
+    IN_BFLOAT16, epochs=3, optimizer=replace(TINY.optimizer, kind="muon", average=0.9)
+)
+
+
+@pytest.mark.parametrize("done", [1, 2])
+def test_a_run_that_was_broken_off_goes_on_as_if_it_had_not_been(done: int, tmp_path: Path) -> None:
+    whole = Run(tmp_path / "whole").train(AVERAGED, bars(128))
+    broken = Run(tmp_path / "broken", breaks_off_after=done)
+    with pytest.raises(KeyboardInterrupt):
+        broken.train(AVERAGED, bars(128))
+    assert not (broken.folder / "last.keras").exists()
+    rest = Run(broken.folder).train(AVERAGED, bars(128))
+    assert [epoch for epoch, _ in rest.reports] == list(range(done + 1, 4))
+    assert rest.measured() == whole.measured()[done:]
+    assert np.array_equal(rest.weights, whole.weights)
+    rows = [
+        [{k: v for k, v in row.items() if k != "seconds"} for row in json.loads(text)]
+        for text in ((run.folder / "history.json").read_text() for run in (whole, rest))
+    ]
+    assert rows[0] == rows[1]
+    assert {path.name for path in rest.folder.iterdir()} == {
+        path.name for path in whole.folder.iterdir()
+    }
+
+
+def test_ctrl_c_ends_a_run_after_the_epoch_and_saves_what_it_has(tmp_path: Path) -> None:
+    stopped = Run(tmp_path / "stopped", asks_to_stop_after=1).train(AVERAGED, bars(128))
+    assert [epoch for epoch, _ in stopped.reports] == [1]
+    assert not read(stopped.folder).finished
+    saved = keras.saving.load_model(stopped.folder / "last.keras")
+    assert np.array_equal(saved.get_weights()[0], stopped.model.get_weights()[0])
+    rest = Run(stopped.folder).train(AVERAGED, bars(128))
+    whole = Run(tmp_path / "whole").train(AVERAGED, bars(128))
+    assert np.array_equal(rest.weights, whole.weights)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_who_watches_is_told_of_every_step_and_of_the_end(run: Run) -> None:
+    assert run.begun == [(run.folder.name, 2, 7, 0)]  # 400 pictures in batches of 64
+    assert run.steps == [*range(1, 8), *range(1, 8)]
+    assert run.ended == 1
+
+
+def test_a_run_without_its_checkpoint_is_begun_again(tmp_path: Path) -> None:
+    broken = Run(tmp_path, breaks_off_after=1)
+    with pytest.raises(KeyboardInterrupt):
+        broken.train(TINY, bars(64))
+    (tmp_path / "checkpoint-1.weights.h5").unlink()
+    assert [epoch for epoch, _ in Run(tmp_path).train(TINY, bars(64)).reports] == [1, 2]
+
+
+def test_the_best_epochs_weights_are_kept_beside_the_last(run: Run) -> None:
+    data = bars()
+    chosen = held_out(data, VALIDATION)
+    best = keras.saving.load_model(run.folder / "best.keras")
+    expected = max(row["validation_accuracy"] for _, row in run.reports)
+    assert accuracy(best, data.x_train[chosen], data.y_train[chosen]) == pytest.approx(expected)
+
+
+def test_the_first_kernel_is_kept_as_it_was_before_training(run: Run) -> None:
+    before = np.load(run.folder / "first_kernel.npy")
+    after = run.model.layers[0].get_weights()[0]
+    assert before.shape == after.shape == (3, 3, 1, 32)
+    assert not np.array_equal(before, after)
+    keras.utils.set_random_seed(5)
+    assert np.array_equal(before, network(TINY, (28, 28, 1), 10).layers[0].get_weights()[0])
+
+
+def test_a_whitened_first_convolution_starts_with_both_signs_of_each_direction(
+    tmp_path: Path,
+) -> None:
+    small: dict[str, NetworkOption] = {"stem": 8, "widths": (4,)}
+    recipe = replace(TINY, network="deep_small", network_options=small, whiten=True, epochs=1)
+    Run(tmp_path).train(recipe, bars(128))
+    kernel = np.load(tmp_path / "first_kernel.npy")
+    assert np.array_equal(kernel[..., 4:], -kernel[..., :4])
 
 
 @pytest.mark.parametrize(
@@ -223,7 +326,7 @@ def test_another_seed_type_or_label_smoothing_gives_other_weights(
 
 
 def test_the_seed_decides_the_weights_before_training_too(tmp_path: Path) -> None:
-    still = replace(TINY, epochs=1, learning_rate=0.0)
+    still = replace(TINY, epochs=1, optimizer=replace(TINY.optimizer, learning_rate=0.0))
     first, second = (Run(tmp_path / str(seed)).train(still, bars(64), seed) for seed in (5, 2))
     assert not np.array_equal(first.weights, second.weights)
 
@@ -237,122 +340,3 @@ def test_the_model_computes_in_float32_whatever_trained_it(run_on_all: Run) -> N
         assert probabilities.dtype == np.float32
         assert np.abs(probabilities.sum(axis=1) - 1).max() < 1e-5  # bfloat16 has 8 bits
     assert keras.config.dtype_policy().name == "float32"
-
-
-def test_the_learning_rate_climbs_to_its_peak_and_falls_along_a_cosine_to_0() -> None:
-    schedule = _optimizer(replace(TINY, learning_rate=0.5, warmup=0.2), steps=100)._learning_rate
-    rates = [float(schedule(step)) for step in (0, 10, 20, 40, 60, 100)]
-    a_quarter_down = 0.5 * (1 + np.cos(np.pi / 4)) / 2
-    assert rates == pytest.approx([0, 0.25, 0.5, a_quarter_down, 0.25, 0], abs=1e-6)
-
-
-def test_without_a_warm_up_the_learning_rate_starts_at_its_peak() -> None:
-    schedule = _optimizer(replace(TINY, learning_rate=0.5, warmup=0.0), steps=100)._learning_rate
-    assert float(schedule(0)) == pytest.approx(0.5)
-
-
-def test_weights_decay_and_biases_do_not() -> None:
-    layer = keras.layers.Dense(3, bias_initializer="ones", kernel_initializer="ones")
-    layer.build((None, 2))
-    recipe = replace(TINY, learning_rate=0.5, weight_decay=0.1, warmup=0.0)
-    optimizer = _optimizer(recipe, steps=100)
-    nothing = [keras.ops.zeros_like(variable) for variable in layer.trainable_variables]
-    optimizer.apply(nothing, layer.trainable_variables)
-    kernel, bias = layer.get_weights()
-    assert kernel == pytest.approx(1 - 0.5 * 0.1)
-    assert bias == pytest.approx(1)
-
-
-STILL = replace(
-    TINY, batch_size=8, normalise=Normalise((0.0,), (1.0,)), distortion=Distortion()
-)  # pixels as they are
-
-
-def numbered(n: int) -> NDArray[np.uint8]:
-    """Pictures that say in each pixel which they are."""
-    return np.repeat(np.arange(n, dtype=np.uint8), 16).reshape(n, 4, 4, 1)
-
-
-def batches_of(n: int, recipe: Recipe = STILL, seed: int = 5) -> Batches:
-    return Batches(recipe, numbered(n), np.arange(n) % 10, 10, seed)
-
-
-def order_of(batches: Batches) -> list[int]:
-    return [int(number) for i in range(len(batches)) for number in batches[i][0][:, 0, 0, 0]]
-
-
-@pytest.mark.parametrize(
-    ("n", "sizes"), [(20, [8, 8, 4]), (16, [8, 8]), (17, [8, 8, 1]), (5, [5]), (8, [8])]
-)
-def test_only_the_last_batch_is_smaller(n: int, sizes: list[int]) -> None:
-    batches = batches_of(n)
-    assert len(batches) == len(sizes)
-    assert [len(batches[i][0]) for i in range(len(batches))] == sizes
-    assert [len(batches[i][1]) for i in range(len(batches))] == sizes
-
-
-def test_every_epoch_has_every_picture_once_and_in_another_order() -> None:
-    batches = batches_of(100)
-    orders = []
-    for _ in range(3):
-        orders.append(order_of(batches))
-        assert sorted(orders[-1]) == list(range(100))
-        batches.on_epoch_end()
-    assert len({tuple(order) for order in orders} | {tuple(range(100))}) == 4
-
-
-def test_every_picture_keeps_its_label() -> None:
-    batches = batches_of(100)
-    for i in range(len(batches)):
-        pixels, targets = batches[i]
-        assert pixels.dtype == targets.dtype == np.float32
-        assert np.array_equal(targets, np.eye(10)[pixels[:, 0, 0, 0].astype(int) % 10])
-
-
-def test_the_seed_decides_the_order_and_another_gives_another() -> None:
-    assert order_of(batches_of(100)) == order_of(batches_of(100))
-    assert order_of(batches_of(100)) != order_of(batches_of(100, seed=2))
-
-
-def test_pixels_are_distorted_and_then_normalised() -> None:
-    recipe = replace(STILL, normalise=Normalise((10.0,), (2.0,)), distortion=TINY.distortion)
-    pixels, _ = Batches(recipe, np.full((1, 9, 9, 1), 20, np.uint8), np.zeros(1, int), 10, 5)[0]
-    assert pixels[0, 4, 4, 0] == 5  # the middle stays 20
-    assert pixels.min() < 5  # at a border comes 0 in: as −5, and blended
-
-
-def test_a_picture_is_bent_another_way_in_each_epoch_by_each_seed_and_in_each_batch() -> None:
-    recipe = replace(STILL, batch_size=1, distortion=Distortion(shift_pixels=3))
-    same = np.random.default_rng(0).integers(0, 256, (1, 9, 9, 1), dtype=np.uint8).repeat(4, axis=0)
-
-    def bent(seed: int, epoch: int) -> list[bytes]:
-        batches = Batches(recipe, same, np.zeros(4, int), 10, seed)
-        for _ in range(epoch):
-            batches.on_epoch_end()
-        return [batches[i][0].tobytes() for i in range(4)]
-
-    assert bent(5, 0) == bent(5, 0)
-    assert len({*bent(5, 0), *bent(5, 1), *bent(2, 0)}) == 12
-
-
-def test_keras_takes_each_epochs_own_order() -> None:
-    taken: dict[int, dict[int, list[int]]] = {}
-
-    class Seen(Batches):
-        def __getitem__(self, index: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-            pixels, targets = super().__getitem__(index)
-            taken.setdefault(self._epoch, {})[index] = pixels[:, 0, 0, 0].astype(int).tolist()
-            return pixels, targets
-
-    batches = Seen(STILL, numbered(20), np.arange(20) % 10, 10, 5)
-    model = keras.Sequential(
-        [keras.Input((4, 4, 1)), keras.layers.Flatten(), keras.layers.Dense(10, "softmax")]
-    )
-    model.compile(loss="categorical_crossentropy")
-    model.fit(batches, epochs=3, verbose=0, shuffle=False)
-    orders = [  # of the three last: Keras looks at the data before it begins the first
-        tuple(number for _, batch in sorted(taken[epoch].items()) for number in batch)
-        for epoch in sorted(taken)[-3:]
-    ]
-    assert all(sorted(order) == list(range(20)) for order in orders)
-    assert len(set(orders)) == 3

@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from training.optimizer import Optimizer
+from training.optimizers import build
+
+pytestmark = pytest.mark.train
+
+ADAMW = Optimizer("adamw", learning_rate=0.5, warmup=0.2, weight_decay=0.1)
+MUON = replace(ADAMW, kind="muon", warmup=0.0, weight_decay=0.0)
+both = pytest.mark.parametrize("kind", ["adamw", "muon"])
+
+
+def rate(optimizer: Any, step: int) -> float:
+    return float(optimizer._learning_rate(step))
+
+
+@both
+def test_the_learning_rate_climbs_to_its_peak_and_falls_along_a_cosine_to_0(kind: Any) -> None:
+    optimizer = build(replace(ADAMW, kind=kind), steps=100)
+    a_quarter_down = 0.5 * (1 + np.cos(np.pi / 4)) / 2
+    rates = [rate(optimizer, step) for step in (0, 10, 20, 40, 60, 100)]
+    assert rates == pytest.approx([0, 0.25, 0.5, a_quarter_down, 0.25, 0], abs=1e-6)
+
+
+def test_without_a_warm_up_the_learning_rate_starts_at_its_peak() -> None:
+    assert rate(build(replace(ADAMW, warmup=0.0), steps=100), 0) == pytest.approx(0.5)
+
+
+@both
+def test_kernels_decay_and_biases_and_normalisation_do_not(kind: Any) -> None:
+    model = keras.Sequential(
+        [
+            keras.Input((4, 4, 3)),
+            keras.layers.Conv2D(2, 3, name="conv"),
+            keras.layers.BatchNormalization(name="norm"),
+            keras.layers.Flatten(),
+            keras.layers.Dense(3, name="answer"),
+        ]
+    )
+    for weight in model.trainable_variables:
+        weight.assign(keras.ops.ones_like(weight))
+    optimizer = build(replace(ADAMW, kind=kind, warmup=0.0), steps=100)
+    nothing = [keras.ops.zeros_like(weight) for weight in model.trainable_variables]
+    optimizer.apply(nothing, model.trainable_variables)
+    for weight in model.trainable_variables:
+        left = 1 - 0.5 * 0.1 if weight.name == "kernel" else 1
+        assert np.asarray(weight) == pytest.approx(left), weight.path
+
+
+def step(shape: tuple[int, ...], gradient: NDArray[np.float32], kind: Any) -> NDArray[np.float32]:
+    """What one step takes off a weight of zeros, divided by the learning rate."""
+    weight = keras.Variable(np.zeros(shape), dtype="float32", name="kernel")
+    optimizer = build(replace(MUON, kind=kind), steps=100)
+    optimizer.apply([keras.ops.convert_to_tensor(gradient)], [weight])
+    return np.asarray(-np.asarray(weight) / 0.5, np.float32)
+
+
+def gradient_of(shape: tuple[int, ...], seed: int = 0) -> NDArray[np.float32]:
+    return np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
+
+
+def test_muon_takes_off_a_matrix_whose_directions_are_about_equally_strong() -> None:
+    shape = (3, 3, 4, 16)
+    taken = step(shape, gradient_of(shape), "muon").reshape(36, 16)
+    strengths = np.linalg.svd(taken, compute_uv=False) / (0.2 * np.sqrt(36))  # Moonlight's scale
+    assert 0.6 < strengths.min() < strengths.max() < 1.3  # five steps of Newton and Schulz
+    gradients = np.linalg.svd(gradient_of(shape).reshape(36, 16), compute_uv=False)
+    assert gradients.max() / gradients.min() > 3
+
+
+def test_muon_does_to_a_kernel_what_keras_does_to_the_matrix_that_it_is() -> None:
+    shape = (3, 3, 4, 16)
+    matrix = keras.Variable(np.zeros((36, 16)), dtype="float32", name="kernel")
+    keras.optimizers.Muon(0.5, weight_decay=None).apply(
+        [keras.ops.convert_to_tensor(gradient_of(shape).reshape(36, 16))], [matrix]
+    )
+    expected = -np.asarray(matrix).reshape(shape) / 0.5
+    assert step(shape, gradient_of(shape), "muon") == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize("shape", [(16,), (36, 16)])
+def test_what_is_no_convolution_is_adamws_under_muon_too(shape: tuple[int, ...]) -> None:
+    gradient = gradient_of(shape)
+    assert np.array_equal(step(shape, gradient, "muon"), step(shape, gradient, "adamw"))
+
+
+def test_weights_are_averaged_over_the_steps_if_asked() -> None:
+    weight = keras.Variable(np.zeros(1), dtype="float32", name="kernel")
+    optimizer = build(replace(ADAMW, warmup=0.0, weight_decay=0.0, average=0.9), steps=10**6)
+    seen = []
+    for _ in range(5):
+        optimizer.apply([keras.ops.ones((1,))], [weight])
+        seen.append(float(np.asarray(weight)[0]))
+    average = seen[0]
+    for value in seen[1:]:
+        average = 0.9 * average + 0.1 * value
+    optimizer.finalize_variable_values([weight])
+    assert float(np.asarray(weight)[0]) == pytest.approx(average, rel=1e-5)

@@ -1,0 +1,82 @@
+"""The batches of a training run: which images, how they are changed, in what order.
+
+All of it is decided by seed, epoch and place in the epoch, so that a run can go on where it broke
+off. Knows nothing of networks.
+"""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from training import mix
+from training.augment import Distortion, distort
+from training.data import Data, class_weights
+from training.photo import PhotoChange, change
+from training.recipes import Recipe
+
+Floats = NDArray[np.float32]
+
+
+class Batches(keras.utils.PyDataset):  # type: ignore[misc]
+    """Normalised, changed pixels and their targets; `chosen` are indices of `data.x_train`."""
+
+    def __init__(
+        self, recipe: Recipe, data: Data, chosen: NDArray[np.int64], seed: int, first_epoch: int = 0
+    ) -> None:
+        super().__init__()
+        self._recipe, self._data, self._chosen, self._seed = recipe, data, chosen, seed
+        self._one_hot = np.eye(len(data.labels), dtype=np.float32)
+        self._class_weights = (
+            class_weights(data.y_train[chosen], len(data.labels)) if recipe.balanced else None
+        )
+        # An image is mirrored every other epoch, from which on is a coin's choice: alternating flip
+        # (Jordan, arXiv 2404.00498) shows each side equally often.
+        self._coin = np.random.default_rng((seed, 2)).integers(0, 2, len(data.x_train))
+        self._epoch = first_epoch
+        self._shuffle()
+
+    @property
+    def image(self) -> tuple[int, ...]:
+        """Height, width, channels of the pictures in a batch."""
+        _, height, width, channels = self._data.x_train.shape
+        side = getattr(self._recipe.augmentation, "crop_side", None)
+        return (height, width, channels) if side is None else (side, side, channels)
+
+    def __len__(self) -> int:
+        return -(-len(self._chosen) // self._recipe.batch_size)
+
+    def __getitem__(self, index: int) -> tuple[Floats, ...]:
+        """Batch N×H×W×C, targets N×classes and, where classes weigh differently, weights N."""
+        batch, targets = self._mixed(index)
+        if self._class_weights is None:
+            return batch, targets
+        return batch, targets, targets @ self._class_weights
+
+    def _mixed(self, index: int) -> tuple[Floats, Floats]:
+        recipe, size = self._recipe, self._recipe.batch_size
+        chosen = self._order[index * size : (index + 1) * size]
+        rng = np.random.default_rng((self._seed, self._epoch, index))
+        pixels = self._data.x_train[chosen]
+        if isinstance(recipe.augmentation, Distortion):
+            pixels = distort(pixels, recipe.augmentation, rng)
+        elif isinstance(recipe.augmentation, PhotoChange):
+            pixels = change(pixels, recipe.augmentation, rng)
+        if recipe.flip:
+            mirrored = (self._coin[chosen] + self._epoch) % 2 == 1
+            pixels[mirrored] = pixels[mirrored, :, ::-1]
+        batch, targets = recipe.normalise(pixels), self._one_hot[self._data.y_train[chosen]]
+        if recipe.mixup and (not recipe.cutmix or index % 2):
+            return mix.mixup(batch, targets, recipe.mixup, rng)
+        if recipe.cutmix:
+            return mix.cutmix(batch, targets, recipe.cutmix, rng)
+        return batch, targets
+
+    def on_epoch_end(self) -> None:
+        self._epoch += 1
+        self._shuffle()
+
+    def _shuffle(self) -> None:
+        rng = np.random.default_rng((self._seed, self._epoch))
+        self._order = rng.permutation(self._chosen)

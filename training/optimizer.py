@@ -1,0 +1,23 @@
+"""What decides how weights are moved; `training.optimizers` makes a Keras optimizer of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class Optimizer:
+    """What decides how weights are moved.
+
+    `muon` is Jordan's optimizer (2024): the momentum of a convolution's kernel, as a matrix of
+    (height · width · channels in) × channels out, is made orthogonal before it is taken off. It is
+    scaled as in Moonlight (arXiv 2502.16982), so that learning rate and weight decay mean what they
+    mean to AdamW, which moves all other weights.
+    """
+
+    kind: Literal["adamw", "muon"]
+    learning_rate: float  # at its peak: linear warm-up, then a cosine to 0
+    warmup: float  # share of all steps
+    weight_decay: float  # decoupled; of kernels, not of biases
+    average: float = 0.0  # weights are a moving average over the steps with this momentum; 0: none
