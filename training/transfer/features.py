@@ -1,0 +1,62 @@
+"""Pixels → features, once for each picture, kept on disk.
+
+A frozen network says the same of a picture every time, so a head is trained on what it said.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from training.normalise import Normalise
+from training.progress import Progress
+
+BATCH = 32
+VIEWS = 2  # of each picture: as it is, and mirrored
+
+
+def cached_features(
+    network: keras.Model,
+    normalise: Normalise,
+    pixels: NDArray[np.uint8],
+    pixels_sha256: str,
+    folder: Path,
+    progress: Progress,
+) -> NDArray[np.float32]:
+    """uint8 N×H×W×C → float32 N×2×features, mapped from a file in `folder`.
+
+    The file bears the checksums of weights and pixels in its name: every run on both finds it.
+    """
+    digest = hashlib.sha256(pixels_sha256.encode())
+    for weights in network.get_weights():
+        digest.update(np.ascontiguousarray(weights).data)
+    path = folder / f"{digest.hexdigest()[:16]}.npy"
+    if not path.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        half = path.with_suffix(".part")
+        _write(half, network, normalise, pixels, progress)
+        half.replace(path)
+    features: NDArray[np.float32] = np.load(path, mmap_mode="r")
+    return features
+
+
+def _write(
+    path: Path,
+    network: keras.Model,
+    normalise: Normalise,
+    pixels: NDArray[np.uint8],
+    progress: Progress,
+) -> None:
+    progress.stage("features", len(pixels))
+    shape = (len(pixels), VIEWS, network.output_shape[-1])
+    features = np.lib.format.open_memmap(path, "w+", np.float32, shape)
+    for start in range(0, len(pixels), BATCH):
+        batch = normalise(pixels[start : start + BATCH])
+        for view, seen in enumerate((batch, batch[:, :, ::-1])):
+            features[start : start + BATCH, view] = network.predict_on_batch(seen)
+        progress.step(min(start + BATCH, len(pixels)))
+    features.flush()
