@@ -1,110 +1,56 @@
-"""Recipe → model file: train every seed, export the first, measure each once on the test images.
-
-The test images are PNG files that go through the service's own path: bytes → pixels → ONNX.
-"""
+"""Recipe → model file: train every seed, measure each once on the test images, ship the first."""
 
 from __future__ import annotations
 
-import subprocess
-from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import asdict
-from datetime import UTC, datetime
-from importlib import import_module
-from importlib.metadata import version
 from pathlib import Path
 
-import keras
-import numpy as np
-
-from app import __version__
-from app.card import Card, Dataset
+from app.card import Card
 from app.classifier import Classifier
 from training.data import Data
-from training.evaluate import answers, confusion, measure, png
-from training.export.file import model_file, write
+from training.export.file import write
+from training.finish import calibration, exported, finish, judged
+from training.progress import Progress
 from training.recipes import Recipe
-from training.train import Report, history, run_folder, train
+from training.run import Run, read, run_folder
+from training.train import train
 
-MEASURED_ON = "the {n} test images as PNG files, through the service's own path"
+
+class Stopped(RuntimeError):
+    """A training was stopped before its end; the same command goes on with it."""
 
 
-def build(
-    recipe: Recipe, data: Data, runs: Path, models: Path, report: Callable[[int], Report]
-) -> Card:
+def build(recipe: Recipe, data: Data, runs: Path, models: Path, progress: Progress) -> Card:
     """Train what is not trained yet and write `models`/NAME.onnx; returns its card.
 
-    `report(seed)` is told of each epoch. Raises ExportError, or ModelRefused if the file that was
-    just written does not prove itself.
+    One run more leaves `recipe.validation` images out: by them it is decided how sure the others
+    may be. Raises Stopped, ExportError, or ModelRefused if the file does not prove itself.
     """
-    test_files = [png(pixels) for pixels in data.x_test]
-    trained, probabilities = {}, {}
-    for seed in recipe.seeds:
-        folder = run_folder(runs, recipe.name, seed)
-        trained[seed] = train(recipe, data, seed, folder, holdout=0, report=report(seed))
-        content = _file(recipe, data, trained[seed], _card(recipe, data, seed))
-        probabilities[seed] = answers(Classifier(content), test_files)
-
-    seed = recipe.seeds[0]
-    metrics = measure(
-        probabilities[seed],
-        data.y_test,
-        data.labels,
-        MEASURED_ON.format(n=f"{len(test_files):,}"),
-        {
-            str(one): float((rows.argmax(axis=1) == data.y_test).mean())
-            for one, rows in probabilities.items()
-        },
-    )
-    card = _card(recipe, data, seed).model_copy(
-        update={
-            "metrics": metrics,
-            "confusion": confusion(probabilities[seed], data.y_test, len(data.labels)),
-            "history": history(run_folder(runs, recipe.name, seed)),
-        }
-    )
-    content = _file(recipe, data, trained[seed], card)
-    card = Classifier(content).card  # as the service reads it: refused here if it proves wrong
+    ships, *others = recipe.seeds
+    aside = runs / f"{recipe.name}-validation"
+    temperature = calibration(
+        _trained(recipe, data, ships, aside, recipe.validation, progress), data
+    ).temperature
+    trained = {
+        seed: _trained(recipe, data, seed, run_folder(runs, recipe.name, seed), 0, progress)
+        for seed in recipe.seeds
+    }
+    accuracies = {}
+    for seed in others:
+        answer = judged(exported(trained[seed], data, temperature, {}), data).argmax(axis=1)
+        accuracies[str(seed)] = float((answer == data.y_test).mean())
+    content = finish(trained[ships], data, temperature, accuracies)
     write(models / f"{recipe.name}.onnx", content)
-    return card
+    return Classifier(content).card
 
 
-def _file(recipe: Recipe, data: Data, model: keras.Model, card: Card) -> bytes:
-    return model_file(model, card, proof_images(data), recipe.normalise)
-
-
-def proof_images(data: Data) -> list[bytes]:
-    """One test image of each class as PNG; and for digits one drawn large, dark on light paper."""
-    firsts = [int(np.argmax(data.y_test == index)) for index in range(len(data.labels))]
-    images = [png(data.x_test[first]) for first in firsts]
-    if data.preprocess.layout == "digit":
-        large = np.pad(
-            data.x_test[firsts[-1]].repeat(5, axis=0).repeat(5, axis=1), ((9, 31), (40, 5), (0, 0))
+def _trained(
+    recipe: Recipe, data: Data, seed: int, folder: Path, validation: int, progress: Progress
+) -> Run:
+    train(recipe, data, seed, folder, validation, progress)
+    run = read(folder)
+    if not run.finished:
+        raise Stopped(
+            f"{folder} was stopped after epoch {len(run.history)} of {recipe.epochs}; "
+            "the same command goes on with it."
         )
-        images.append(png(255 - large))
-    return images
-
-
-def _card(recipe: Recipe, data: Data, seed: int) -> Card:
-    return Card(
-        name=recipe.name,
-        description=recipe.description,
-        license="Apache-2.0",
-        author="The Convolu authors",
-        labels=list(data.labels),
-        preprocess=data.preprocess,
-        dataset=Dataset(name=data.name, sha256=data.sha256),
-        recipe=asdict(recipe) | {"seed": seed},
-        made_with=_made_with(),
-    )
-
-
-def _made_with() -> dict[str, str]:
-    backend = keras.backend.backend()
-    versions = {"keras": keras.__version__, "convolu": __version__, "onnx": version("onnx")}
-    versions[backend] = import_module(backend).__version__
-    with suppress(OSError, subprocess.CalledProcessError):  # no git, or not in a checkout
-        versions["commit"] = subprocess.run(
-            ["git", "rev-parse", "--short=12", "HEAD"], capture_output=True, text=True, check=True
-        ).stdout.strip()
-    return versions | {"date": datetime.now(UTC).date().isoformat()}
+    return run

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from scipy.special import softmax
 
 from app.card import Metrics
 from app.classifier import Classifier, Probabilities
@@ -47,8 +48,12 @@ def measure(
     labels: Sequence[str],
     measured_on: str,
     seed_accuracies: dict[str, float] | None = None,
+    temperature: float = 1.0,
 ) -> Metrics:
-    """Probabilities N×K and true classes N → the metrics that go on a card."""
+    """Probabilities N×K and true classes N → the metrics that go on a card.
+
+    `temperature` is what the logits behind these probabilities were divided by; 1 is nothing.
+    """
     right = probabilities.argmax(axis=1) == truth
     return Metrics(
         accuracy=float(right.mean()),
@@ -60,6 +65,12 @@ def measure(
             if (truth == index).any()
         },
         calibration_error=calibration_error(probabilities, truth),
+        temperature=None if temperature == 1 else temperature,
+        calibration_error_before=(
+            None
+            if temperature == 1
+            else calibration_error(tempered(probabilities, 1 / temperature), truth)
+        ),
         measured_on=measured_on,
         seed_accuracies=seed_accuracies or {},
     )
@@ -91,3 +102,16 @@ def calibration_error(probabilities: Probabilities, truth: NDArray[np.int64]) ->
     bins = np.minimum((confidence * CALIBRATION_BINS).astype(int), CALIBRATION_BINS - 1)
     gap = np.bincount(bins, weights=confidence - right, minlength=CALIBRATION_BINS)
     return float(np.abs(gap).sum() / len(truth))
+
+
+def tempered(probabilities: Probabilities, temperature: float) -> Probabilities:
+    """What softmax would have given, had its logits been divided by `temperature`."""
+    return np.asarray(softmax(logits(probabilities) / temperature, axis=1), np.float32)
+
+
+def logits(probabilities: Probabilities) -> NDArray[np.float64]:
+    """What softmax made probabilities N×K of, but for a number that the classes of a row share.
+
+    A probability of 0 counts as float32's smallest.
+    """
+    return np.log(np.maximum(probabilities, np.finfo(np.float32).tiny).astype(np.float64))

@@ -34,18 +34,29 @@ def table(folder: Path) -> str:
 
 
 def _row(path: Path, card: Card) -> str:
-    if card.metrics is None or card.dataset is None or not card.description:
-        raise ValueError(f"{path.name}: its card lacks a description, a data set or metrics")
-    low, high = card.metrics.accuracy_interval
-    seeds = list(card.metrics.seed_accuracies.values())
+    if card.dataset is None or not card.description:
+        raise ValueError(f"{path.name}: its card lacks a description or a data set")
     cells = [
         f"`{path.name}`",
         card.description,
         f"{sum(layer.parameters for layer in card.layers):,}",
         f"{sum(layer.multiply_adds for layer in card.layers):,}",
         f"{path.stat().st_size / 1e6:.1f} MB",
-        f"{card.metrics.accuracy:.2%} ({low:.2%}–{high:.2%}) of {card.metrics.images:,}",
-        f"{sum(seeds) / len(seeds):.3%} of {len(seeds)}",
+        *_accuracies(path, card),
         card.dataset.name,
     ]
     return f"| {' | '.join(cells)} |"
+
+
+def _accuracies(path: Path, card: Card) -> tuple[str, str]:
+    """Of the file and of all seeds, as measured; or as others published it, and said to be that."""
+    if card.published is not None:
+        return f"{card.published.accuracy:.1%} as published, not measured here", "–"
+    if card.metrics is None:
+        raise ValueError(f"{path.name}: its card lacks metrics")
+    low, high = card.metrics.accuracy_interval
+    seeds = list(card.metrics.seed_accuracies.values())
+    return (
+        f"{card.metrics.accuracy:.2%} ({low:.2%}–{high:.2%}) of {card.metrics.images:,}",
+        f"{sum(seeds) / len(seeds):.3%} of {len(seeds)}",
+    )

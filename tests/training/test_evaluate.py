@@ -240,3 +240,20 @@ def test_the_accuracy_is_the_mean_of_the_classes_weighed_by_their_pictures(
     )
     assert metrics.accuracy == pytest.approx(right / len(classes))
     assert metrics.images == len(classes)
+
+
+def test_a_temperature_is_told_with_the_calibration_error_there_would_be_without_it() -> None:
+    probabilities = table([0.8, 0.2], [0.8, 0.2], [0.3, 0.7])
+    classes = truth(0, 1, 1)
+    metrics = measure(probabilities, classes, ["cat", "dog"], "three", temperature=2.0)
+    # logits twice as far apart: 0.8 / 0.2 becomes 0.64 / 0.04
+    undivided = table([16 / 17, 1 / 17], [16 / 17, 1 / 17], [9 / 58, 49 / 58])
+    assert metrics.temperature == 2.0
+    assert metrics.calibration_error == calibration_error(probabilities, classes)
+    assert metrics.calibration_error_before == pytest.approx(calibration_error(undivided, classes))
+
+
+def test_a_temperature_of_1_is_none_and_there_is_no_error_before() -> None:
+    metrics = measure(table([0.8, 0.2]), truth(0), ["cat", "dog"], "one", temperature=1.0)
+    assert metrics.temperature is None
+    assert metrics.calibration_error_before is None

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from app.card import Card, Dataset, Metrics
+from app.card import Card, Dataset, Metrics, Published
 from app.preprocess import Preprocess
 from tests.conftest import colour_card, colour_model, encode
 from training.export.file import model_file
@@ -68,6 +68,17 @@ def test_a_row_has_the_counts_and_metrics_of_the_card(models: Path) -> None:
         "mnist",
     ]
     assert header.count("|") == rule.count("|") == row.count("|") == len(cells) + 1
+
+
+def test_an_accuracy_that_others_published_is_said_to_be_theirs(tmp_path: Path) -> None:
+    published = Published(accuracy=0.751, source="Somebody.")
+    card = COLOURS_CARD.model_copy(
+        update={"metrics": None, "published": published, "dataset": Dataset(name="Far away")}
+    )
+    (tmp_path / "theirs.onnx").write_bytes(colour_model(card))
+    header, _, row = table(tmp_path).splitlines()
+    assert row.endswith("| 75.1% as published, not measured here | – | Far away |")
+    assert row.count("|") == header.count("|")
 
 
 def test_models_are_listed_by_name_and_other_files_are_not(models: Path) -> None:

@@ -1,0 +1,70 @@
+"""What is said of a trained network on its card, but for what is measured."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import asdict
+from datetime import UTC, datetime
+from importlib import import_module
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from app import __version__
+from app.card import Card, Dataset
+from training.data import Data
+from training.recipes import Recipe
+from training.run import Run, epochs
+
+
+def card_of(run: Run, data: Data) -> Card:
+    """The card of a run, without metrics, layers and proof."""
+    recipe = run.recipe
+    return Card(
+        name=recipe.name,
+        description=recipe.description,
+        license="Apache-2.0",
+        author="The Convolu authors",
+        labels=list(data.labels),
+        preprocess=data.preprocess,
+        dataset=Dataset(name=data.name, sha256=data.sha256),
+        recipe=_done(asdict(recipe) | _public(recipe, data)) | {"seed": run.seed},
+        history=epochs(run.folder),
+        made_with=made_with(),
+    )
+
+
+def _public(recipe: Recipe, data: Data) -> dict[str, object]:
+    """Where pictures and weights lie is nobody's business but their owner's."""
+    options = dict(recipe.network_options)
+    if "weights" in options:
+        options["weights"] = Path(str(options["weights"])).name
+    return {"data": data.name, "network_options": options}
+
+
+def _done(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """What a recipe does; what it leaves at None, 0, False or empty it does not do."""
+    said = {
+        name: _done(fact) if isinstance(fact, Mapping) else fact for name, fact in facts.items()
+    }
+    return {name: fact for name, fact in said.items() if fact}
+
+
+def made_with() -> dict[str, str]:
+    """Versions, the commit where this is a checkout, and the date."""
+    backend = keras.backend.backend()
+    versions = {"keras": keras.__version__, "convolu": __version__, "onnx": version("onnx")}
+    versions[backend] = import_module(backend).__version__
+    with suppress(OSError, subprocess.CalledProcessError):  # no git, or not in a checkout
+        versions["commit"] = subprocess.run(
+            ["git", "rev-parse", "--short=12", "HEAD"],
+            cwd=Path(__file__).parent,
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.strip()
+    return versions | {"date": datetime.now(UTC).date().isoformat()}

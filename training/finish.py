@@ -1,0 +1,74 @@
+"""A finished run → its model file, judged once by the test images.
+
+They are encoded files that go through the service's own path: bytes → pixels → ONNX.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import keras
+import numpy as np
+
+from app.classifier import Classifier, Probabilities
+from training.calibrate import Calibration, calibrate, fold
+from training.card import card_of
+from training.data import Data
+from training.evaluate import answers, confusion, measure
+from training.export.file import model_file
+from training.proof import proof_images
+from training.robustness import robustness
+from training.run import Run
+from training.train import predict, split
+
+
+def calibration(run: Run, data: Data) -> Calibration:
+    """How sure the network of a run may be, by the training images that it left out."""
+    _, held_out = split(data, run.validation)
+    model = keras.saving.load_model(run.last)
+    return calibrate(predict(model, run.recipe, data, held_out), data.y_train[held_out])
+
+
+def exported(run: Run, data: Data, temperature: float, facts: Mapping[str, object]) -> bytes:
+    """The model file of a run; `facts` of its card are what is known beyond the run.
+
+    The logits are divided by `temperature`. Raises ExportError.
+    """
+    model = keras.saving.load_model(run.last)
+    fold(model, temperature)
+    card = card_of(run, data).model_copy(update=facts)
+    return model_file(model, card, proof_images(data), run.recipe.normalise, half=True)
+
+
+def finish(
+    run: Run, data: Data, temperature: float, other_seeds: Mapping[str, float] | None = None
+) -> bytes:
+    """The model file of a run with what the test images say of it on its card.
+
+    `other_seeds` are the accuracies of other runs of the recipe. Raises ExportError, or
+    ModelRefused if the file does not prove itself.
+    """
+    content = exported(run, data, temperature, {})
+    probabilities = judged(content, data)
+    accuracy = float((probabilities.argmax(axis=1) == data.y_test).mean())
+    metrics = measure(
+        probabilities,
+        data.y_test,
+        data.labels,
+        f"the {len(data.y_test):,} test images as encoded files, through the service's own path",
+        {str(run.seed): accuracy, **(other_seeds or {})},
+        temperature,
+    )
+    facts = {
+        "metrics": metrics,
+        "confusion": confusion(probabilities, data.y_test, len(data.labels)),
+        "robustness": robustness(Classifier(content), data.test_images, data.y_test),
+    }
+    content = exported(run, data, temperature, facts)
+    Classifier(content)  # as the service reads it
+    return content
+
+
+def judged(content: bytes, data: Data) -> Probabilities:
+    """What a model file says of each test image, N×K."""
+    return np.asarray(answers(Classifier(content), data.test_images))

@@ -1,0 +1,1 @@
+"""What a model maker sees of a finished run: one HTML file."""
