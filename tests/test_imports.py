@@ -59,7 +59,9 @@ ORDER = [
     "app.__main__",
     "app.healthcheck",
 ]
-TRAINING_MAY_IMPORT = {"app", "app.errors", "app.preprocess", "app.card", "app.classifier"}
+TRAINING_MAY_IMPORT = {
+    *("app", "app.errors", "app.decode", "app.preprocess", "app.card", "app.classifier")
+}
 SERVING_KNOWS_NOTHING_OF = ["training", "keras", "tensorflow", "onnx", "scipy", "matplotlib"]
 
 

@@ -1,28 +1,29 @@
 from __future__ import annotations
 
+import json
 import os
 import re
-import select
-import struct
+import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner, Result
 
 from app.classifier import Classifier
-from tests.training.test_data import mnist_arrays, write_mnist
-from training.__main__ import Progress, cli
+from tests.training.data.test_named import mnist_arrays, write_mnist
+from training.__main__ import cli
 from training.data import load
 from training.models_readme import END, START, table
+from training.networks import mnist_1conv
 from training.recipes import RECIPES
+from training.run import begin, read, write
 
 pytestmark = pytest.mark.train
 
 ROOT = Path(__file__).parents[2]
-TRY = ["try", "mnist-1conv", "--holdout", "100"]
+FIT = ["fit", "mnist-1conv", "--validation", "100", "--epochs", "2"]
 
 # TensorFlow writes these itself while it is loaded, before its log level is read.
 CHATTER = re.compile(r"WARNING: All log messages before absl|[IWE]\d{4} \S+ +\d+ \S+\.cc:\d+\] ")
@@ -63,12 +64,6 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_facts_of_a_file_that_is_not_there_ends_with_1(data: Path, tmp_path: Path) -> None:
-    refused = run_here("facts", "mnist-1conv", "--data", data, "--models", tmp_path)
-    assert refused.exit_code == 1
-    assert "mnist-1conv.onnx" in refused.output
-
-
 def test_recipes_lists_every_recipe_with_its_description() -> None:
     listed = run("recipes")
     assert listed.returncode == 0
@@ -78,7 +73,7 @@ def test_recipes_lists_every_recipe_with_its_description() -> None:
     ]
 
 
-@pytest.mark.parametrize("arguments", [["build", "mnist-1conv", "nonsense"], ["try", "nonsense"]])
+@pytest.mark.parametrize("arguments", [["build", "mnist-1conv", "nonsense"], ["fit", "nonsense"]])
 def test_an_unknown_recipe_ends_with_1_and_one_line_that_names_the_known_ones(
     arguments: list[str], data: Path, tmp_path: Path
 ) -> None:
@@ -94,7 +89,7 @@ def test_an_unknown_recipe_ends_with_1_and_one_line_that_names_the_known_ones(
 def test_a_data_folder_without_the_file_ends_with_1_and_one_line_that_names_it(
     tmp_path: Path,
 ) -> None:
-    refused = run(*TRY, "--data", tmp_path, "--runs", tmp_path / "runs")
+    refused = run(*FIT, "--data", tmp_path, "--runs", tmp_path / "runs")
     assert refused.returncode == 1
     assert refused.stdout == ""
     (line,) = [line for line in refused.stderr.splitlines() if not CHATTER.match(line)]
@@ -106,119 +101,144 @@ def test_a_data_folder_without_the_file_ends_with_1_and_one_line_that_names_it(
 def test_the_data_folder_can_be_named_by_the_environment(tmp_path: Path) -> None:
     folder = tmp_path / "somewhere"
     refused = CliRunner(env={"CONVOLU_DATA": str(folder)}).invoke(
-        cli, [*TRY, "--runs", str(tmp_path / "runs")]
+        cli, [*FIT, "--runs", str(tmp_path / "runs")]
     )
     assert refused.exit_code == 1
     assert refused.stderr.startswith(f"{folder / 'mnist.npz'} cannot be read as mnist")
 
 
-def test_try_writes_one_plain_line_per_epoch_where_there_is_no_terminal(
-    data: Path, tmp_path: Path
-) -> None:
-    tried = run_here(*TRY, "--epochs", "2", "--data", data, "--runs", tmp_path)
-    assert tried.exit_code == 0, tried.output
-    measured = r"accuracy [01]\.\d{4}  loss \d+\.\d{4}  holdout [01]\.\d{4}"
-    first, second = tried.stdout.splitlines()
-    assert re.fullmatch(rf"mnist-1conv  1/2  {measured}  \d+ s left", first)
-    assert re.fullmatch(rf"mnist-1conv  2/2  {measured}  0 s left", second)
-    (folder,) = tmp_path.iterdir()
-    assert folder.name == "try-mnist-1conv-2epochs-seed0"
-    assert (folder / "final.keras").exists()
-
-
 @pytest.fixture(scope="module")
-def on_a_terminal(data: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """What `try` writes for two epochs on a terminal of 80 columns."""
-    if sys.platform == "win32":
-        pytest.skip("no pseudo-terminals")
-    import fcntl
-    import pty
-    import termios
-
-    ours, theirs = pty.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+def fitted(data: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Result]:
+    """A run folder, and what `fit` said while it was made."""
     runs = tmp_path_factory.mktemp("runs")
-    with (
-        open(ours, "rb", buffering=0) as terminal,
-        subprocess.Popen(
-            command(*TRY, "--epochs", "2", "--data", data, "--runs", runs),
-            cwd=ROOT,
-            env=environment(),
-            stdin=subprocess.DEVNULL,
-            stdout=theirs,
-            stderr=subprocess.PIPE,
-        ) as process,
-    ):
-        os.close(theirs)
-        written = b"".join(_until_closed(terminal.fileno()))
-        try:
-            _, stderr = process.communicate(timeout=60)
-        finally:
-            process.kill()  # unless it has ended, which it should have
-        assert process.returncode == 0, stderr.decode()
-    return written.decode()
+    return runs / "mnist-1conv-seed0", run_here(*FIT, "--data", data, "--runs", runs)
 
 
-def _until_closed(terminal: int) -> Iterator[bytes]:
-    while select.select([terminal], [], [], 120)[0]:
-        try:
-            data = os.read(terminal, 4096)
-        except OSError:  # Linux: the other end is closed
-            return
-        if not data:
-            return
-        yield data
-
-
-def test_on_a_terminal_one_line_is_drawn_again_with_a_bar_that_grows(on_a_terminal: str) -> None:
-    assert on_a_terminal.count("\n") == 1
-    assert on_a_terminal.endswith("\n")
-    before, first, second = on_a_terminal.rstrip("\r\n").split("\r")
-    assert before == ""
-    half, whole = (re.match(r"(█*)(·*) mnist-1conv  [12]/2  ", line) for line in (first, second))
-    assert half
-    assert whole
-    assert len(half[1]) == len(half[2]) > 0
-    assert (len(whole[1]), whole[2]) == (2 * len(half[1]), "")
-    assert first.endswith("\033[K")  # a longer line before leaves nothing behind
-
-
-def test_the_line_with_the_bar_fits_a_terminal_of_80_columns(on_a_terminal: str) -> None:
-    """A longer one wraps, and the carriage return goes back over its last row alone."""
-    lines = re.split(r"[\r\n]+", re.sub(r"\033\[\d*[A-Za-z]", "", on_a_terminal))
-    assert max(len(line) for line in lines) <= 80
-
-
-def test_progress_tells_how_long_the_other_epochs_will_take(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+def test_fit_writes_one_plain_line_per_epoch_where_there_is_no_terminal(
+    fitted: tuple[Path, Result],
 ) -> None:
-    now = 1000.0
-    monkeypatch.setattr("time.monotonic", lambda: now)
-    progress = Progress("name", 5)
-    for epoch in range(1, 6):
-        now += 60.4
-        progress(epoch, {"epoch": epoch, "seconds": now, "loss": 1 / epoch})
-    assert capsys.readouterr().out.splitlines() == [
-        "name  1/5  loss 1.0000  4 min 02 s left",
-        "name  2/5  loss 0.5000  3 min 01 s left",
-        "name  3/5  loss 0.3333  2 min 01 s left",
-        "name  4/5  loss 0.2500  1 min 00 s left",
-        "name  5/5  loss 0.2000  0 s left",
+    folder, result = fitted
+    assert result.exit_code == 0, result.output
+    lines = [line for line in result.stderr.splitlines() if not CHATTER.match(line)]
+    begun, first, second = lines
+    assert begun.startswith("mnist-1conv-seed0: 2 epochs of 2 steps")
+    assert first.startswith("mnist-1conv-seed0  epoch 1/2  loss ")
+    assert second.startswith("mnist-1conv-seed0  epoch 2/2  loss ")
+    assert read(folder).finished
+
+
+def test_fit_ends_with_how_good_it_is_on_images_left_out_and_with_what_to_do_next(
+    fitted: tuple[Path, Result],
+) -> None:
+    folder, result = fitted
+    judged, *commands = result.stdout.splitlines()
+    right = round(read(folder).history[-1]["validation_accuracy"] * 100)
+    assert judged.startswith(
+        f"{folder}: {right} of 100 images right that it did not train on: {right}.00% (95 %: "
+    )
+    assert [line.split("#")[0].strip() for line in commands] == [
+        f"convolu-train report {folder}",
+        f"convolu-train export {folder}",
     ]
 
 
-def test_build_says_how_good_the_model_is_and_of_which_seeds(data: Path, tmp_path: Path) -> None:
-    from training.networks import mnist_1conv
-    from training.train import all_that_decides
+def test_the_progress_can_be_json_lines(data: Path, tmp_path: Path) -> None:
+    fitted = run_here(*FIT, "--progress", "json", "--data", data, "--runs", tmp_path)
+    assert fitted.exit_code == 0, fitted.output
+    assert fitted.stderr == ""
+    lines = [json.loads(line) for line in fitted.stdout.splitlines() if line.startswith("{")]
+    assert [line["event"] for line in lines] == ["begin", "epoch", "epoch", "end"]
+    assert lines[0]["steps_per_epoch"] == 2  # 200 images in batches of 128
 
+
+def test_a_run_that_is_there_is_gone_on_with_only_if_asked(
+    fitted: tuple[Path, Result], data: Path
+) -> None:
+    folder, _ = fitted
+    again: list[str | Path] = [*FIT, "--data", data, "--runs", folder.parent]
+    refused = run_here(*again)
+    assert refused.exit_code == 1
+    assert "is there already. Go on with it by --resume" in refused.stderr
+    resumed = run_here(*again, "--resume")
+    assert resumed.exit_code == 0, resumed.output
+    assert resumed.stderr == ""  # it was finished
+
+
+def test_a_variant_is_a_run_of_its_own(data: Path, tmp_path: Path) -> None:
+    varied = run_here(
+        *FIT, "--strides", "2", "--head", "global-max", "--data", data, "--runs", tmp_path
+    )
+    assert varied.exit_code == 0, varied.output
+    run = read(tmp_path / "mnist-1conv-strides2-globalmax-seed0")
+    assert run.recipe.variant == {"strides": 2, "head": "global-max"}
+
+
+def test_what_is_asked_other_than_the_recipes_is_what_the_run_says(
+    data: Path, tmp_path: Path
+) -> None:
+    options = ["--batch-size", "50", "--learning-rate", "0.01", "--seed", "7"]
+    fitted = run_here(*FIT, *options, "--data", data, "--runs", tmp_path, "--progress", "none")
+    assert fitted.exit_code == 0, fitted.output
+    assert fitted.stderr == ""
+    run = read(tmp_path / "mnist-1conv-seed7")
+    assert (run.recipe.batch_size, run.recipe.optimizer.learning_rate) == (50, 0.01)
+    assert (run.seed, run.validation, run.recipe.epochs) == (7, 100, 2)
+
+
+def test_evaluate_measures_a_run_on_the_test_images_and_leaves_its_model_file(
+    fitted: tuple[Path, Result], data: Path
+) -> None:
+    folder, _ = fitted
+    evaluated = run_here("evaluate", folder, "--data", data)
+    assert evaluated.exit_code == 0, evaluated.output
+    card = Classifier((folder / "mnist-1conv.onnx").read_bytes()).card
+    assert card.metrics is not None
+    assert evaluated.stdout.startswith(
+        f"mnist-1conv: {card.metrics.accuracy:.2%} right of 20 test images (95 %: "
+    )
+    assert "most often confused: " in evaluated.stdout
+
+
+def test_export_puts_the_measured_file_among_the_models(
+    fitted: tuple[Path, Result], data: Path, tmp_path: Path
+) -> None:
+    folder, _ = fitted
+    exported = run_here("export", folder, "--data", data, "--models", tmp_path)
+    assert exported.exit_code == 0, exported.output
+    file = tmp_path / "mnist-1conv.onnx"
+    assert file.read_bytes() == (folder / "mnist-1conv.onnx").read_bytes()
+    assert Classifier(file.read_bytes()).proven
+    assert exported.stdout.endswith("CONVOLU_DEFAULT_MODEL=mnist-1conv make serve\n")
+
+
+@pytest.mark.parametrize("command", ["evaluate", "export", "report"])
+def test_a_folder_that_is_no_run_ends_with_1_and_says_why(command: str, tmp_path: Path) -> None:
+    refused = run_here(command, tmp_path)
+    assert refused.exit_code == 1
+    assert refused.stderr == f"{tmp_path} is no run folder: it has no run.json.\n"
+
+
+def test_a_run_is_not_measured_on_other_data_than_its_own(
+    fitted: tuple[Path, Result], tmp_path: Path
+) -> None:
+    folder = Path(shutil.copytree(fitted[0], tmp_path / "run"))
+    (folder / "mnist-1conv.onnx").unlink(missing_ok=True)
+    write_mnist(tmp_path, mnist_arrays(train=250, test=20))
+    refused = run_here("evaluate", folder, "--data", tmp_path)
+    assert refused.exit_code == 1
+    assert "was trained on other data than mnist is now" in refused.stderr
+
+
+def test_build_says_how_good_the_model_is_and_of_which_seeds(data: Path, tmp_path: Path) -> None:
     runs, models = tmp_path / "runs", tmp_path / "models"
     recipe = RECIPES["mnist-1conv"]
-    for seed in recipe.seeds:  # finished runs, so that nothing is trained here
-        folder = runs / f"mnist-1conv-seed{seed}"
-        folder.mkdir(parents=True)
-        (folder / "recipe.json").write_text(all_that_decides(recipe, load("mnist", data), seed, 0))
-        (folder / "history.json").write_text("[]")
-        mnist_1conv().save(folder / "final.keras")
+    names = ["mnist-1conv-validation", *(f"mnist-1conv-seed{seed}" for seed in recipe.seeds)]
+    for name, seed in zip(names, (1, *recipe.seeds), strict=True):  # so that nothing is trained
+        validation = recipe.validation if name.endswith("validation") else 0
+        run = begin(runs / name, recipe, load("mnist", data), seed, validation)
+        row = {"epoch": 1.0, "seconds": 1.0, "loss": 1.0, "accuracy": 0.1}
+        write(run.folder / "history.json", json.dumps([row] * recipe.epochs))
+        mnist_1conv().save(run.last)
     built = run_here("build", "mnist-1conv", "--data", data, "--runs", runs, "--models", models)
     assert built.exit_code == 0, built.output
     metrics = Classifier((models / "mnist-1conv.onnx").read_bytes()).card.metrics
@@ -236,10 +256,13 @@ def test_readme_writes_the_table_of_a_folder(tmp_path: Path) -> None:
     assert (tmp_path / "README.md").read_text() == f"Models.\n{START}\n{table(tmp_path)}\n{END}\n"
 
 
-@pytest.mark.parametrize("option", [["--holdout", "-1"], ["--epochs", "0"], ["--holdout", "300"]])
-def test_a_holdout_or_epochs_that_leave_nothing_to_train_are_refused(
+@pytest.mark.parametrize(
+    "option", [["--validation", "-1"], ["--epochs", "0"], ["--validation", "300"]]
+)
+def test_a_validation_or_epochs_that_leave_nothing_to_train_are_refused(
     option: list[str], data: Path, tmp_path: Path
 ) -> None:
-    refused = run_here("try", "mnist-1conv", "--data", data, "--runs", tmp_path, *option)
+    refused = run_here("fit", "mnist-1conv", "--data", data, "--runs", tmp_path, *option)
     assert refused.exit_code in (1, 2)
-    assert not list(tmp_path.iterdir())
+    assert option[0] in refused.stderr
+    assert list(tmp_path.iterdir()) == []

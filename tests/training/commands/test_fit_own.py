@@ -1,0 +1,150 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+from typer.testing import CliRunner, Result
+
+from app.classifier import Classifier
+from training.__main__ import cli
+from training.run import read
+
+pytestmark = pytest.mark.train
+
+COLOURS = {"Red": (200, 40, 40), "green things": (40, 180, 60), "blå": (30, 60, 200)}
+
+
+def run_here(*arguments: str | Path) -> Result:
+    return CliRunner(env={"CONVOLU_DATA": None}).invoke(cli, [*map(str, arguments)])
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder for each colour with noisy pictures of it, and a file that is none."""
+    folder = tmp_path_factory.mktemp("data") / "colours"
+    rng = np.random.default_rng(0)
+    for name, colour in COLOURS.items():
+        (folder / name).mkdir(parents=True)
+        for number in range(10):
+            noise = rng.normal(0, 40, (int(rng.integers(60, 90)), 80, 3))
+            pixels = np.clip(np.array(colour) + noise, 0, 255).astype(np.uint8)
+            Image.fromarray(pixels).save(folder / name / f"{number}.jpg")
+    (folder / "Red" / "broken.jpg").write_bytes(b"\xff\xd8\xff and no more")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def fitted(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Result]:
+    """A run folder, and what was said while it was made."""
+    runs = tmp_path_factory.mktemp("runs")
+    result = run_here(
+        *("fit", "--data", f"folder:{pictures}", "--from", "scratch"),
+        *("--epochs", "1", "--batch-size", "8", "--runs", runs),
+    )
+    assert result.exit_code == 0, result.output
+    return runs / "colours", result
+
+
+def test_a_person_is_told_what_was_left_out_and_what_there_is(
+    fitted: tuple[Path, Result],
+) -> None:
+    said = fitted[1].stderr
+    assert "reading pictures: 31" in said
+    assert (
+        "Left out, because they cannot be read as pictures or lie elsewhere: 1: Red/broken" in said
+    )
+    assert "3 classes: 24 pictures to train on, 6 to test" in said
+
+
+def test_the_run_ends_measured_on_pictures_that_it_was_not_trained_on(
+    fitted: tuple[Path, Result],
+) -> None:
+    folder, result = fitted
+    card = Classifier((folder / "colours.onnx").read_bytes()).card
+    assert card.metrics is not None
+    assert card.metrics.images == 6
+    assert set(card.labels) == set(COLOURS)
+    assert result.stdout.startswith(
+        f"colours: {card.metrics.accuracy:.2%} right of 6 test images (95 %: "
+    )
+    assert f"convolu-train export {folder}" in result.stdout
+
+
+def test_the_run_says_which_picture_was_used_for_what(fitted: tuple[Path, Result]) -> None:
+    folder, _ = fitted
+    split = json.loads((folder / "split.json").read_text())
+    parts = [file["part"] for file in split["files"]]
+    assert (parts.count("train"), parts.count("test")) == (24, 6)
+    assert [skipped["path"] for skipped in split["skipped"]] == ["Red/broken.jpg"]
+    assert read(folder).finished
+
+
+def test_the_model_file_does_not_say_where_the_pictures_lie(
+    fitted: tuple[Path, Result], pictures: Path
+) -> None:
+    folder, _ = fitted
+    assert str(pictures.parent).encode() not in (folder / "colours.onnx").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], "Name a recipe, or pictures of your own"),
+        (["--data", "elsewhere"], "Name a recipe, or pictures of your own"),
+        (["--data", "folder:nowhere"], "cannot be read as a folder"),
+        (["--data", "folder:x", "--strides", "2"], "Only the lecture's networks have variants"),
+        (["mnist-1conv", "--from", "lite0"], "are for pictures of your own"),
+        (["mnist-1conv", "--name", "mine"], "are for pictures of your own"),
+    ],
+)
+def test_what_cannot_be_is_said_in_one_sentence(
+    arguments: list[str], said: str, tmp_path: Path
+) -> None:
+    refused = run_here("fit", *arguments, "--runs", tmp_path)
+    assert refused.exit_code == 1
+    assert said in refused.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def saved_mobilenet(folder: Path) -> Path:
+    """A file as Keras offers them for download, with weights that know nothing."""
+    path = folder / "mobilenet_notop.weights.h5"
+    shape = (224, 224, 3)
+    network = keras.applications.MobileNet(shape, weights=None, include_top=False, pooling="avg")
+    network.save_weights(path)
+    return path
+
+
+def test_a_pretrained_network_gets_a_head_for_the_classes(pictures: Path, tmp_path: Path) -> None:
+    weights = saved_mobilenet(tmp_path)
+    result = run_here(
+        *("fit", "--data", f"folder:{pictures}", "--from", "MobileNet", "--weights", weights),
+        *("--epochs", "0", "--runs", tmp_path / "runs"),
+    )
+    assert result.exit_code == 0, result.output
+    assert "features: 24" in result.stderr
+    card = Classifier((tmp_path / "runs" / "colours" / "colours.onnx").read_bytes()).card
+    assert (card.preprocess.height, card.preprocess.layout) == (224, "crop")
+    assert card.recipe is not None
+    assert card.recipe["network_options"] == {"backbone": "MobileNet", "weights": weights.name}
+    assert str(tmp_path) not in json.dumps(card.recipe)
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        (["--from", "resnet50"], "there is no backbone 'resnet50'"),
+        (["--from", "MobileNet", "--weights", "nowhere.h5"], "weights of MobileNet cannot be had"),
+    ],
+)
+def test_a_network_that_cannot_be_had_ends_it_before_pictures_are_read(
+    pictures: Path, tmp_path: Path, options: list[str], reason: str
+) -> None:
+    result = run_here("fit", "--data", f"folder:{pictures}", *options, "--runs", tmp_path)
+    assert result.exit_code == 1
+    assert reason in result.stderr
+    assert "reading pictures" not in result.stderr

@@ -1,0 +1,83 @@
+"""`convolu-train evaluate`: a run, measured once on the test images."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from app.card import Card
+from app.classifier import Classifier
+from app.errors import ModelRefused
+from training.backend import choose_backend
+from training.commands.options import DataOption, data_of, fail
+from training.data import Data
+from training.run import NoRun, Run, read
+
+RunFolder = Annotated[Path, typer.Argument(help="A run folder, as `fit` leaves it.")]
+
+
+def evaluate(run: RunFolder, data: DataOption = None) -> None:
+    """Measure a run on the test images, through the service's own path; writes RUN/NAME.onnx.
+
+    Do it once, when all choices are made: who chooses by the test images measures nothing.
+    """
+    found = run_in(run)
+    print(said(Classifier(measured(found, data).read_bytes()).card))
+
+
+def run_in(folder: Path) -> Run:
+    """The run of a folder; ends the command if there is none to be measured."""
+    try:
+        run = read(folder)
+    except NoRun as exc:
+        fail(str(exc))
+    if not run.last.exists():
+        fail(f"{folder} has no weights yet: let its first epoch end.")
+    return run
+
+
+def measured(run: Run, data_folder: str | None, data: Data | None = None) -> Path:
+    """The model file of a run, made and measured unless it is there."""
+    path = run.folder / f"{run.recipe.name}.onnx"
+    if path.exists() and path.stat().st_mtime >= run.last.stat().st_mtime:
+        return path
+    choose_backend()
+    from training.export import ExportError
+    from training.export.file import write
+    from training.finish import calibration, finish
+
+    data = data or data_of(run.recipe, data_folder)
+    if data.sha256 != run.data_sha256:
+        fail(f"{run.folder} was trained on other data than {run.recipe.data} is now.")
+    try:
+        temperature = calibration(run, data).temperature if run.validation else 1.0
+        write(path, finish(run, data, temperature))
+    except (ExportError, ModelRefused) as exc:
+        fail(str(exc))
+    return path
+
+
+def said(card: Card) -> str:
+    """What a card says of how good its model is, in lines for people."""
+    metrics = card.metrics
+    assert metrics is not None
+    assert card.confusion is not None
+    low, high = metrics.accuracy_interval
+    lines = [
+        f"{card.name}: {metrics.accuracy:.2%} right of {metrics.images:,} test images "
+        f"(95 %: {low:.2%} to {high:.2%})",
+        f"calibration error {metrics.calibration_error:.3f}",
+    ]
+    wrong, true, answer = max(
+        (count, true, answer)
+        for true, row in enumerate(card.confusion)
+        for answer, count in enumerate(row)
+        if true != answer
+    )
+    if wrong:
+        lines.append(
+            f"most often confused: {wrong} × {card.labels[true]} taken for {card.labels[answer]}"
+        )
+    return "\n".join(lines)

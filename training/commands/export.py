@@ -1,0 +1,22 @@
+"""`convolu-train export`: the model file of a run, put where it is served."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from app.classifier import Classifier
+from training.commands.evaluate import RunFolder, measured, run_in, said
+from training.commands.options import DataOption, Models
+
+
+def export(run: RunFolder, data: DataOption = None, models: Models = Path("models")) -> None:
+    """Write the model file of a run into a folder of models; it is measured first, if it is not."""
+    from training.export.file import write
+
+    found = run_in(run)
+    content = measured(found, data).read_bytes()
+    path = models / f"{found.recipe.name}.onnx"
+    write(path, content)
+    print(said(Classifier(content).card))
+    print(f"{path}: {len(content) / 1e6:.1f} MB, proven. Serve it:")
+    print(f"  CONVOLU_DEFAULT_MODEL={found.recipe.name} make serve")

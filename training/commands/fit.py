@@ -1,0 +1,86 @@
+"""`convolu-train fit`: one training, judged by images that it does not train on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from training.backend import choose_backend
+from training.commands.fit_own import fit_own
+from training.commands.one_run import changed, judgement, one_run
+from training.commands.options import (
+    DataOption,
+    HeadOption,
+    PaddingOption,
+    PoolingOption,
+    ProgressOption,
+    Runs,
+    StridesOption,
+    data_of,
+    fail,
+    varied,
+)
+from training.data import FOLDER
+from training.progress import progress as progress_of
+from training.variants import Variant
+
+
+def fit(
+    recipe: Annotated[str | None, typer.Argument(help="A recipe; `recipes` lists them.")] = None,
+    data: DataOption = None,
+    start: Annotated[
+        str | None,
+        typer.Option("--from", help="Own pictures: scratch, lite0, or one of keras.applications."),
+    ] = None,
+    weights: Annotated[
+        Path | None, typer.Option(help="With --from: its weights without the top, if not online.")
+    ] = None,
+    name: Annotated[str | None, typer.Option(help="Own pictures: the name of the model.")] = None,
+    strides: StridesOption = None,
+    padding: PaddingOption = None,
+    pooling: PoolingOption = None,
+    head: HeadOption = None,
+    epochs: Annotated[int | None, typer.Option(min=0, help="Other than the recipe's.")] = None,
+    batch_size: Annotated[int | None, typer.Option(min=1)] = None,
+    learning_rate: Annotated[float | None, typer.Option(min=0)] = None,
+    validation: Annotated[int | None, typer.Option(min=0, help="Images to judge by.")] = None,
+    seed: Annotated[int, typer.Option(help="Another than those of `build`.")] = 0,
+    runs: Runs = Path("runs"),
+    resume: Annotated[bool, typer.Option(help="Go on with a run that was stopped.")] = False,
+    progress: ProgressOption = "auto",
+) -> None:
+    """Train a recipe or a variant of it, or on pictures of your own: --data folder:PATH.
+
+    Images are left out and judged after each epoch; a recipe's test images are not looked at.
+    Ctrl+C finishes the epoch and saves; --resume goes on.
+    """
+    options: dict[str, Any] = {
+        "epochs": epochs,
+        "batch_size": batch_size,
+        "learning_rate": learning_rate,
+        "validation": validation,
+    }
+    options = {option: value for option, value in options.items() if value is not None}
+    variant = Variant(strides, padding, pooling, head)
+    if recipe is None:
+        if data is None or not data.startswith(FOLDER):
+            fail("Name a recipe, or pictures of your own: --data folder:PATH")
+        if variant.changes:
+            fail("Only the lecture's networks have variants: name a recipe.")
+        fit_own(data, start, weights, name, options, seed, runs, resume, progress_of(progress))
+        return
+    if (start, weights, name) != (None, None, None):
+        fail("--from, --weights and --name are for pictures of your own: --data folder:PATH")
+    chosen = changed(varied(recipe, variant), options)
+    choose_backend()
+    from training.run import run_folder
+    from training.train import train
+
+    loaded = data_of(chosen, data)
+    folder = run_folder(runs, chosen.name, seed)
+    run = one_run(train, chosen, loaded, seed, folder, resume, progress_of(progress))
+    print(f"{folder}: {judgement(run.measured, chosen.validation)}")
+    print(f"  convolu-train report {folder}     # measures it on the test images, draws it")
+    print(f"  convolu-train export {folder}     # puts it into models/")

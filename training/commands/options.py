@@ -1,0 +1,65 @@
+"""What several commands share: their options, and how a wrong one ends them."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+from training.data import FOLDER, Data, DataError, load
+from training.progress import Mode
+from training.recipes import RECIPES, Recipe
+from training.variants import Head, Padding, Pooling, Strides, Variant, named, vary
+
+Names = Annotated[list[str], typer.Argument(help="Recipes; `recipes` lists them.")]
+DataOption = Annotated[
+    str | None,
+    typer.Option(
+        "--data",
+        envvar="CONVOLU_DATA",
+        help="folder:PATH, pictures in a folder for each class; or the folder that data sets lie "
+        "in, as NAME.npz. Without it they are downloaded.",
+    ),
+]
+Runs = Annotated[Path, typer.Option(help="Where runs are kept; finished ones are not repeated.")]
+ProgressOption = Annotated[
+    Mode, typer.Option("--progress", help="auto: a bar on a terminal, lines elsewhere.")
+]
+StridesOption = Annotated[Strides | None, typer.Option(help="Of every convolution.")]
+PaddingOption = Annotated[Padding | None, typer.Option(help="Of every convolution.")]
+PoolingOption = Annotated[Pooling | None, typer.Option(help="Every pooling layer.")]
+HeadOption = Annotated[Head | None, typer.Option(help="How the last feature map ends.")]
+Models = Annotated[Path, typer.Option(help="Folder of model files.")]
+
+
+def recipe_named(name: str) -> Recipe:
+    """The recipe of that name, which may be a variant's; ends the command if there is none."""
+    try:
+        return named(name)
+    except KeyError:
+        fail(f"There is no recipe {name!r}. The recipes are: {', '.join(RECIPES)}.")
+
+
+def varied(name: str, variant: Variant) -> Recipe:
+    """The recipe of that name, changed; ends the command if that cannot be."""
+    try:
+        return vary(recipe_named(name), variant)
+    except ValueError as exc:
+        fail(str(exc))
+
+
+def data_of(recipe: Recipe, source: str | None) -> Data:
+    """The data of a recipe, which lie in `source`; ends the command if they cannot be had."""
+    folder = None if source is None or source.startswith(FOLDER) else Path(source)
+    try:
+        return load(recipe.data, folder, recipe.preprocess)
+    except DataError as exc:
+        fail(str(exc))
+
+
+def fail(message: str) -> NoReturn:
+    """End with exit code 1 and one line on stderr."""
+    print(message, file=sys.stderr)
+    raise typer.Exit(1)

@@ -1,0 +1,24 @@
+"""`convolu-train report`: what a run came to, as one HTML file."""
+
+from __future__ import annotations
+
+from training.backend import choose_backend
+from training.commands.evaluate import RunFolder, measured, run_in
+from training.commands.options import DataOption, data_of
+
+
+def report(run: RunFolder, data: DataOption = None) -> None:
+    """Write RUN/report.html: curves, confusion, mistakes, calibration; it is measured first."""
+    found = run_in(run)
+    choose_backend()
+    from training.report.run import write_report
+
+    pictures = data_of(found.recipe, data)
+    content = measured(found, data, pictures).read_bytes()
+    names = [path.name for path in pictures.test_files] if pictures.test_files else None
+    measured_on = "the test images"  # the card says it better
+    print(
+        write_report(
+            found.folder, content, pictures.test_images, pictures.y_test, measured_on, names
+        )
+    )

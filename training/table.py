@@ -1,0 +1,28 @@
+"""Rows of text under a header, in the formats in which a command prints them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+
+def aligned(
+    header: Sequence[str], rows: Sequence[Sequence[str]], left: Collection[int] = (0,)
+) -> list[str]:
+    """Lines whose columns are as wide as their widest cell; those in `left` begin at their left."""
+    every = [header, *rows]
+    widths = [max(map(len, column)) for column in zip(*every, strict=True)]
+    return [
+        "  ".join(
+            cell.ljust(width) if index in left else cell.rjust(width)
+            for index, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in every
+    ]
+
+
+def markdown(
+    header: Sequence[str], rows: Sequence[Sequence[str]], left: Collection[int] = (0,)
+) -> list[str]:
+    """The lines of a Markdown table."""
+    rule = ["---" if index in left else "---:" for index in range(len(header))]
+    return [f"| {' | '.join(row)} |" for row in (header, rule, *rows)]
