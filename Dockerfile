@@ -35,7 +35,7 @@ WORKDIR /opt/convolu/service
 ENV PATH=/opt/convolu/venv/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     CONVOLU_HOST=0.0.0.0 \
-    CONVOLU_DEFAULT_MODEL=mnist-2conv
+    CONVOLU_DEFAULT_MODEL=imagenet-lite0
 # A number, so that an orchestrator can see that it is not root.
 USER 10001:10001
 EXPOSE 8000

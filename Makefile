@@ -7,7 +7,7 @@ DATA ?= $(CONVOLU_DATA)
 PIP = .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes
 
 serve: .venv/serve
-	@CONVOLU_DEFAULT_MODEL=$${CONVOLU_DEFAULT_MODEL-mnist-2conv} \
+	@CONVOLU_DEFAULT_MODEL=$${CONVOLU_DEFAULT_MODEL-imagenet-lite0} \
 	.venv/bin/python -m app serve --host $(HOST) --port $(PORT)
 
 test: .venv/test check
@@ -21,7 +21,7 @@ check: .venv/test
 
 # Trains every network from its recipe: hours on two cores. DATA=folder with mnist.npz; else Keras downloads it.
 models: .venv/test
-	.venv/bin/python -m training build mnist-1conv mnist-2conv $(if $(DATA),--data $(DATA))
+	.venv/bin/python -m training build imagenet-lite0 mnist-1conv mnist-2conv $(if $(DATA),--data $(DATA))
 	.venv/bin/python -m training readme
 
 # Half an hour on two cores. Rivals live in environments of their own; wrk drives them all.

@@ -22,6 +22,7 @@ from tests.container.engine import HARDENED, ROOT, Engine, a_base, an_engine
 pytestmark = pytest.mark.container
 
 SEVEN = Path(__file__).parents[2] / "docs" / "images" / "seven.png"
+COFFEE = Path(__file__).parents[2] / "docs" / "images" / "coffee.jpg"
 IMAGE = "convolu-test"
 HOME = "/opt/convolu/service"
 BILL = "serve.cdx.json"
@@ -161,13 +162,22 @@ def test_starting_compiles_nothing(engine: Engine) -> None:
     assert re.findall(r"^# code object from (/opt/.*)$", said, re.MULTILINE) == []
 
 
-def test_the_default_model_reads_a_seven(container: Container) -> None:
+@pytest.mark.parametrize(
+    ("path", "picture", "model", "label"),
+    [
+        ("/predict", COFFEE, "imagenet-lite0", "espresso"),
+        ("/predict?model=mnist-2conv", SEVEN, "mnist-2conv", "7"),
+    ],
+)
+def test_the_models_that_come_along_answer(
+    path: str, picture: Path, model: str, label: str, container: Container
+) -> None:
     connection = container.connect()
-    connection.request("POST", "/predict", SEVEN.read_bytes(), {"Content-Type": "image/png"})
+    connection.request("POST", path, picture.read_bytes(), {"Content-Type": "image/any"})
     answer = json.load(connection.getresponse())
     connection.close()
-    assert answer["predictions"][0]["label"] == "7"
-    assert answer["model"] == "mnist-2conv"
+    assert answer["predictions"][0]["label"] == label
+    assert answer["model"] == model
 
 
 def test_it_says_that_it_is_ready_and_then_one_line_per_request(container: Container) -> None:
