@@ -45,7 +45,7 @@ ORDERS: dict[Order, Callable[[Compared], float]] = {
 
 
 def compare(candidates: Sequence[Candidate], order: Order | None = None) -> list[Compared]:
-    """A row for each, as given or in `order`. Takes about half a second each, for the latency."""
+    """A row for each, as given or in `order`. Takes a fifth of a second each, for the latency."""
     timed = latencies([one.run_one_image for one in candidates])
     rows = []
     for one, (quarter, half, three_quarters) in zip(candidates, timed, strict=True):
