@@ -54,7 +54,7 @@ def application(name: str, side: int, classes: int) -> keras.Model:
             weight.assign(rng.normal(0, 0.1, weight.shape))
         elif weight.name == "gamma":
             weight.assign(rng.uniform(0.5, 1.5, weight.shape))
-    batch = pictures(16, side).astype(np.float32)
+    batch = pictures(8, side).astype(np.float32)
     _take_statistics(model, batch)
     _spread(model, batch)
     return model

@@ -1,9 +1,9 @@
 """Which layers vanish into the weights or the pads of another: before translating, call by call.
 
 A BatchNormalization behind a convolution or a Dense, and every other scale and shift per channel,
-goes into its weights; a ZeroPadding2D before a convolution goes into its pads, and so does one
-before max pooling where nothing is below zero. Only where nobody else reads what lies between, and
-only into weights of layers that are used once.
+goes into its weights, and likewise into another scale and shift. A ZeroPadding2D before a
+convolution goes into its pads, and so does one before max pooling where nothing is below zero. Only
+where nobody else reads what lies between, and only into weights of layers that are used once.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def fold(walked: Walk) -> list[Call]:
     pads: dict[Call, tuple[int, int, int, int]] = {}
     scaled_by: dict[Call, tuple[Call, ...]] = {}
     for call in walked.calls:
-        if _weighs(call):
+        if call not in absorbed and _takes_scales(call):
             scaled_by[call] = _scaling_behind(call, only_reader)
             absorbed.update(scaled_by[call])
         behind = only_reader(call)
@@ -62,8 +62,9 @@ def fold(walked: Walk) -> list[Call]:
     ]
 
 
-def _weighs(call: Call) -> bool:
-    return call.kind in WEIGHING and not call.is_shared and is_linear(call.layer.activation)
+def _takes_scales(call: Call) -> bool:
+    weighs = call.kind in WEIGHING and is_linear(call.layer.activation)
+    return (weighs or call.kind in SCALING) and not call.is_shared
 
 
 def _scaling_behind(call: Call, only_reader: Callable[[Call], Call | None]) -> tuple[Call, ...]:

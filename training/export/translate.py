@@ -132,8 +132,7 @@ def _vanishes(call: Call) -> bool:
 def _translation(call: Call) -> Translation:
     if call.kind not in TRANSLATIONS:
         raise ExportError(
-            f"{call} has no translation to ONNX. Replace it by one of "
-            f"{', '.join(sorted({*TRANSLATIONS, *VANISHING}))}, or add it to "
-            "training/export/translate.py."
+            f"{call} has no translation to ONNX. Replace it by layers that have one, listed in "
+            "docs/export.md, or add it to training/export/translate.py."
         )
     return TRANSLATIONS[call.kind]

@@ -113,6 +113,8 @@ def _randomise(model: Any, floats: NDArray[np.float32] | None = None) -> None:
             for weight in [] if id(layer) in seen else getattr(layer, "weights", []):
                 weight.assign(_random(rng, weight.name, weight.shape, value))
             seen.add(id(layer))
+            if getattr(layer, "_call_has_training_arg", False):
+                kwargs["training"] = False
             return layer(value, *args, **kwargs)
 
         return call

@@ -13,17 +13,18 @@ from keras.layers import (
     Dense,
     Flatten,
     LeakyReLU,
+    PReLU,
     ReLU,
     Rescaling,
     Softmax,
 )
 
 from training.export import ExportError, to_onnx
-from training.export.activations import OPERATORS
+from training.export.activations import BOUNDS, OPERATORS, OTHERS
 
 pytestmark = pytest.mark.train
 
-FUNCTIONS = [*OPERATORS, "linear", "relu6", "silu", "softmax"]
+FUNCTIONS = sorted({*OPERATORS, *BOUNDS, *OTHERS})
 
 
 def behind_a_convolution(*layers: Any) -> Any:
@@ -78,6 +79,11 @@ def test_linear_leaves_no_node(operators: Callable[..., list[str]]) -> None:
         pytest.param(lambda: ReLU(max_value=6), id="ReLU max_value 6"),
         pytest.param(lambda: ReLU(negative_slope=0.3), id="ReLU negative_slope"),
         pytest.param(lambda: ReLU(max_value=0.7, negative_slope=0.3), id="ReLU both"),
+        pytest.param(lambda: ReLU(threshold=0.5), id="ReLU threshold"),
+        pytest.param(lambda: ReLU(threshold=0.5, max_value=2), id="ReLU threshold and max_value"),
+        pytest.param(lambda: PReLU(), id="PReLU"),
+        pytest.param(lambda: PReLU(shared_axes=[1, 2]), id="PReLU per channel"),
+        pytest.param(lambda: PReLU(shared_axes=[3]), id="PReLU per pixel"),
         pytest.param(lambda: LeakyReLU(), id="LeakyReLU"),
         pytest.param(lambda: LeakyReLU(0.05), id="LeakyReLU 0.05"),
         pytest.param(lambda: ELU(), id="ELU"),
@@ -100,9 +106,16 @@ def test_the_bounds_of_a_clip_are_scalars(layer: Callable[[], Any]) -> None:
     assert [shapes[name] for name in list(clip.input)[1:]] == [[], []]
 
 
-def test_relu_with_a_threshold_is_refused() -> None:
-    with pytest.raises(ExportError, match=r"'relu1' \(ReLU\) has threshold=0.5.*threshold=0"):
-        to_onnx(behind_a_convolution(ReLU(threshold=0.5, name="relu1")))
+def test_relu_with_a_threshold_and_a_slope_is_refused() -> None:
+    layer = ReLU(threshold=0.5, negative_slope=0.1, name="relu1")
+    with pytest.raises(ExportError, match=r"'relu1' .*negative_slope=0.1 and threshold=0.5"):
+        to_onnx(behind_a_convolution(layer))
+
+
+def test_prelu_of_a_flattened_map_gives_the_same_answers(
+    assert_same_answers: Callable[..., Any],
+) -> None:
+    assert_same_answers(behind_a_convolution(Flatten(), PReLU()))
 
 
 @pytest.mark.parametrize("axis", [1, 2, -2, [1, 2]])
@@ -118,7 +131,7 @@ def test_softmax_along_another_axis_is_refused(axis: int | list[int]) -> None:
         pytest.param(lambda f: Activation(f, name="act1"), id="Activation"),
     ],
 )
-@pytest.mark.parametrize("function", ["log_sigmoid", "hard_tanh", "squareplus"])
+@pytest.mark.parametrize("function", ["log_sigmoid", "glu", "squareplus"])
 def test_an_unknown_function_is_refused_with_those_that_are_known(
     function: str, layer: Callable[[str], Any]
 ) -> None:
@@ -138,6 +151,14 @@ def test_a_function_that_only_shares_its_name_with_a_known_one_is_refused() -> N
 
     with pytest.raises(ExportError, match=r"'act1'.*'gelu'"):
         to_onnx(behind_a_convolution(Activation(gelu, name="act1")))
+
+
+def test_the_gelu_of_keras_ops_is_refused_because_it_is_another(
+    assert_same_answers: Callable[..., Any],
+) -> None:
+    assert_same_answers(behind_a_convolution(Activation(keras.ops.silu)))
+    with pytest.raises(ExportError, match=r"'act1'.*'gelu'"):
+        to_onnx(behind_a_convolution(Activation(keras.ops.gelu, name="act1")))
 
 
 def test_the_attributes_of_an_operator_are_those_of_the_keras_layer() -> None:

@@ -8,7 +8,13 @@ import onnx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from keras.layers import Conv2D, MaxPooling2D
+from keras.layers import (
+    BatchNormalization,
+    Conv2D,
+    DepthwiseConv2D,
+    MaxPooling2D,
+    SeparableConv2D,
+)
 
 from training.export import ExportError, to_onnx
 from training.normalise import Normalise
@@ -226,3 +232,93 @@ def test_channels_first_is_refused(classifier: Callable[..., Any]) -> None:
     model = classifier((8, 8, 8), Conv2D(2, 3, data_format="channels_first", name="conv1"))
     with pytest.raises(ExportError, match=r"'conv1' \(Conv2D\).*channels_last"):
         to_onnx(model)
+
+
+@pytest.mark.parametrize("padding", PADDINGS)
+@pytest.mark.parametrize("strides", [1, 2])
+@pytest.mark.parametrize("multiplier", [1, 3])
+@pytest.mark.parametrize("bias", [True, False])
+def test_depthwise_convolutions_give_the_same_answers(
+    classifier: Callable[..., Any],
+    assert_same_answers: Callable[..., Any],
+    padding: str,
+    strides: int,
+    multiplier: int,
+    bias: bool,
+) -> None:
+    layer = DepthwiseConv2D(
+        (3, 2),
+        strides=strides,
+        padding=padding,
+        depth_multiplier=multiplier,
+        use_bias=bias,
+        activation="relu",
+    )
+    assert_same_answers(classifier((7, 6, 3), layer))
+
+
+@pytest.mark.parametrize("padding", PADDINGS)
+@pytest.mark.parametrize("strides", [1, 2])
+@pytest.mark.parametrize("multiplier", [1, 2])
+@pytest.mark.parametrize("bias", [True, False])
+def test_separable_convolutions_give_the_same_answers(
+    classifier: Callable[..., Any],
+    assert_same_answers: Callable[..., Any],
+    padding: str,
+    strides: int,
+    multiplier: int,
+    bias: bool,
+) -> None:
+    layer = SeparableConv2D(
+        5,
+        (3, 2),
+        strides=strides,
+        padding=padding,
+        depth_multiplier=multiplier,
+        use_bias=bias,
+        activation="tanh",
+    )
+    assert_same_answers(classifier((7, 6, 3), layer))
+
+
+@pytest.mark.parametrize(
+    "layer", [lambda: DepthwiseConv2D(3, dilation_rate=2), lambda: SeparableConv2D(4, 2)]
+)
+def test_dilated_and_plain_ones_in_a_row_give_the_same_answers(
+    classifier: Callable[..., Any], assert_same_answers: Callable[..., Any], layer: Any
+) -> None:
+    assert_same_answers(classifier((8, 9, 2), layer(), Conv2D(3, 2)))
+
+
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize(
+    "layer",
+    [
+        pytest.param(lambda **o: DepthwiseConv2D(3, depth_multiplier=2, **o), id="depthwise"),
+        pytest.param(lambda **o: SeparableConv2D(5, 3, **o), id="separable"),
+    ],
+)
+def test_a_batch_normalization_behind_them_is_folded(
+    classifier: Callable[..., Any],
+    assert_same_answers: Callable[..., Any],
+    operators: Callable[..., list[str]],
+    layer: Any,
+    bias: bool,
+) -> None:
+    model = classifier((7, 6, 3), layer(use_bias=bias), BatchNormalization())
+    assert {"Mul", "Add"}.isdisjoint(operators(assert_same_answers(model)))
+
+
+def test_the_depthwise_half_of_a_separable_convolution_has_names_of_its_own(
+    classifier: Callable[..., Any],
+) -> None:
+    exported = to_onnx(classifier((7, 6, 3), SeparableConv2D(5, 3, name="separable1")))
+    assert [node.name for node in exported.graph.node][2:4] == [
+        "separable1/depthwise",
+        "separable1",
+    ]
+    assert [weight.name for weight in exported.graph.initializer][:3] == [
+        "separable1/depthwise/kernel",
+        "separable1/kernel",
+        "separable1/bias",
+    ]

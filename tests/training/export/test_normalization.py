@@ -5,6 +5,7 @@ from typing import Any
 
 import keras
 import pytest
+from keras import layers
 from keras.layers import (
     Activation,
     AveragePooling2D,
@@ -19,6 +20,7 @@ from keras.layers import (
 )
 
 from training.export import ExportError, to_onnx
+from training.normalise import Normalise
 
 pytestmark = pytest.mark.train
 
@@ -160,3 +162,79 @@ def test_rescaling_behind_global_pooling_gives_the_same_answers(
 ) -> None:
     layers = [Conv2D(3, 3), GlobalAveragePooling2D(), Rescaling([1.5, 2.0, -2.5], 0.3)]
     assert_same_answers(classifier((6, 5, 3), *layers))
+
+
+NORMALISE = Normalise((100.0,) * 3, (60.0,) * 3)
+
+
+@pytest.mark.parametrize(
+    "chain",
+    [
+        pytest.param(lambda: [layers.LayerNormalization()], id="of channels"),
+        pytest.param(lambda: [layers.LayerNormalization(scale=False)], id="without scale"),
+        pytest.param(lambda: [layers.LayerNormalization(center=False)], id="without shift"),
+        pytest.param(lambda: [layers.LayerNormalization(axis=[1, 2, 3])], id="of the map"),
+        pytest.param(lambda: [layers.LayerNormalization(axis=(-2, -1))], id="of rows"),
+        pytest.param(lambda: [layers.LayerNormalization(epsilon=0.1), Conv2D(3, 2)], id="epsilon"),
+        pytest.param(lambda: [GlobalAveragePooling2D(), layers.LayerNormalization()], id="vector"),
+        pytest.param(lambda: [layers.GroupNormalization(2)], id="two groups"),
+        pytest.param(lambda: [layers.GroupNormalization(4)], id="a group for each channel"),
+        pytest.param(lambda: [layers.GroupNormalization(-1, epsilon=0.1)], id="instances"),
+        pytest.param(lambda: [layers.GroupNormalization(1, scale=False)], id="one, no scale"),
+        pytest.param(lambda: [layers.GroupNormalization(2, center=False)], id="two, no shift"),
+        pytest.param(lambda: [layers.UnitNormalization()], id="unit pixels"),
+        pytest.param(lambda: [Flatten(), layers.UnitNormalization()], id="unit vector"),
+        pytest.param(
+            lambda: [layers.LayerNormalization(), layers.GroupNormalization(2)], id="in a row"
+        ),
+    ],
+)
+def test_normalising_by_the_picture_at_hand_gives_the_same_answers(
+    classifier: Callable[..., Any],
+    assert_same_answers: Callable[..., Any],
+    chain: Callable[[], list[Any]],
+) -> None:
+    before = Conv2D(4, 3, activation="tanh")
+    assert_same_answers(classifier((6, 5, 3), before, *chain()), NORMALISE)
+
+
+@pytest.mark.parametrize("invert", [False, True])
+@pytest.mark.parametrize(
+    ("mean", "variance"), [(1.5, 4.0), ([1.0, -2.0, 0.5], [4.0, 0.25, 1.0]), (0.0, 0.0)]
+)
+def test_normalization_gives_the_same_answers(
+    classifier: Callable[..., Any],
+    assert_same_answers: Callable[..., Any],
+    mean: Any,
+    variance: Any,
+    invert: bool,
+) -> None:
+    layer = layers.Normalization(mean=mean, variance=variance, invert=invert)
+    assert_same_answers(classifier((6, 5, 3), Conv2D(3, 3), layer), NORMALISE)
+
+
+def test_rescaling_and_normalization_in_a_row_are_one(
+    classifier: Callable[..., Any],
+    assert_same_answers: Callable[..., Any],
+    operators: Callable[..., list[str]],
+) -> None:
+    chain = [Rescaling(1 / 255), layers.Normalization(mean=[0.4] * 3, variance=[0.05] * 3)]
+    exported = assert_same_answers(classifier((6, 5, 3), *chain))
+    assert operators(exported)[2:-3] == ["Mul", "Add"]
+
+
+@pytest.mark.parametrize(
+    ("layer", "message"),
+    [
+        (lambda: layers.LayerNormalization(axis=1, name="odd"), r"axes \[1\]"),
+        (lambda: layers.LayerNormalization(axis=[1, 2], name="odd"), r"axes \[1, 2\]"),
+        (lambda: layers.GroupNormalization(2, axis=1, name="odd"), "axis 1"),
+        (lambda: layers.UnitNormalization(axis=1, name="odd"), "axis 1"),
+        (lambda: layers.RMSNormalization(name="odd"), "has no translation"),
+    ],
+)
+def test_what_normalises_along_other_axes_is_refused(
+    classifier: Callable[..., Any], layer: Callable[[], Any], message: str
+) -> None:
+    with pytest.raises(ExportError, match=f"'odd'.*({message})"):
+        to_onnx(classifier((6, 5, 3), Conv2D(4, 3, padding="same"), layer()))
