@@ -101,7 +101,8 @@ def _front_matter(card: Card, accuracy: float, dataset: Dataset, texts: DataText
     """YAML, of which JSON is a part: no value can break out of its quotes."""
     result = {
         "task": {"type": "image-classification"},
-        "dataset": {"type": texts.hub, "name": dataset.name, "split": "test"},
+        "dataset": {"type": texts.hub, "name": dataset.name}
+        | ({} if card.published else {"split": "test"}),
         "metrics": [{"type": "accuracy", "value": accuracy}],
     }
     facts = {

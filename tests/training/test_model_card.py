@@ -202,6 +202,7 @@ def test_an_accuracy_that_others_published_is_said_to_be_theirs() -> None:
     assert "sha-256 of all pixels" not in text
     (result,) = front_matter(text)["model-index"][0]["results"]
     assert result["metrics"] == [{"type": "accuracy", "value": 0.751}]
+    assert "split" not in result["dataset"]  # theirs
 
 
 def test_labels_are_text() -> None:
