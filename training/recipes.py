@@ -88,7 +88,7 @@ RECIPES = {
             data="cifar10",
             network="cifar10_simple",
             network_options={"dropout": (0.1, 0.3)},  # it underfits what is shifted and mirrored
-            epochs=100,
+            epochs=50,
             batch_size=256,
             optimizer=Optimizer("adamw", 2e-3, warmup=0.05, weight_decay=2e-2, average=0.999),
             normalise=CIFAR10,
