@@ -15,7 +15,8 @@ def report(run: RunFolder, data: DataOption = None) -> None:
 
     pictures = data_of(found.recipe, data)
     content = measured(found, data, pictures).read_bytes()
-    names = [path.name for path in pictures.test_files] if pictures.test_files else None
+    files = pictures.test_files
+    names = [f"{path.parent.name}/{path.name}" for path in files] if files else None
     measured_on = "the test images"  # the card says it better
     print(
         write_report(
