@@ -10,19 +10,34 @@ from tests.app.inside import nets
 from tests.conftest import colour_card, colour_model
 
 MODELS = sorted((Path(__file__).parents[3] / "models").glob("*.onnx"))
+LECTURE = [path for path in MODELS if path.stem in ("mnist-1conv", "mnist-2conv")]  # plain chains
 
 
 @pytest.mark.parametrize("path", MODELS, ids=lambda path: path.stem)
 def test_the_layers_are_those_of_the_card(path: Path) -> None:
     classifier, inside = nets.opened(path.read_bytes())
     assert [one.facts for one in inside.layers] == classifier.card.layers
+
+
+@pytest.mark.parametrize("path", MODELS, ids=lambda path: path.stem)
+def test_without_a_card_the_graph_tells_as_many_multiply_adds(path: Path) -> None:
+    classifier, inside = nets.opened(path.read_bytes())
+    bare = Inside(path.read_bytes(), classifier.card.model_copy(update={"layers": []}))
+    assert sum(one.facts.multiply_adds for one in bare.layers) == sum(
+        one.facts.multiply_adds for one in inside.layers
+    )
+
+
+@pytest.mark.parametrize("path", LECTURE, ids=lambda path: path.stem)
+def test_in_a_chain_each_layer_reads_the_one_before(path: Path) -> None:
+    _, inside = nets.opened(path.read_bytes())
     assert inside.layers[0].inputs == ["image"]
     names = [one.name for one in inside.layers]
     assert [one.inputs for one in inside.layers[1:]] == [[name] for name in names[:-1]]
     assert [one.pads for one in inside.layers[:2]] == [[0, 0, 0, 0]] * 2
 
 
-@pytest.mark.parametrize("path", MODELS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", LECTURE, ids=lambda path: path.stem)
 def test_without_a_card_the_same_table_is_made_from_the_graph(path: Path) -> None:
     classifier, inside = nets.opened(path.read_bytes())
     bare = Inside(path.read_bytes(), classifier.card.model_copy(update={"layers": []}))
