@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +10,13 @@ import keras
 import numpy as np
 import pytest
 from keras import layers
+from PIL import Image
 
-from app.card import Layer
+from app.card import Card, Layer
+from app.classifier import Classifier
+from app.inside.session import Inside
+from app.preprocess import Preprocess
+from training.export.file import model_file
 from training.export.layer_table import layer_table
 from training.export.translate import translate
 
@@ -195,3 +202,121 @@ def test_a_receptive_field_is_what_reaches_an_output() -> None:
         changes = keras.ops.convert_to_numpy(net(pixels) - without)[:, 0, 0, 0].reshape(21, 19)
         seen = np.argwhere(changes != 0)
         assert table[layer.name].receptive_field == list(np.ptp(seen, axis=0) + 1)
+
+
+# --- graphs
+
+
+def graph_table(answer: Callable[[Any], Any], shape: tuple[int, int, int]) -> dict[str, Layer]:
+    image = keras.Input(shape)
+    value = layers.GlobalAveragePooling2D(name="pool")(answer(image))
+    model = keras.Model(image, layers.Dense(3, activation="softmax", name="dense")(value))
+    return {row.name: row for row in layer_table(model, translate(model)[1])}
+
+
+@pytest.fixture(scope="module")
+def branched() -> dict[str, Layer]:
+    """Two branches that meet; a gate; a map made smaller, larger, wider and narrower."""
+
+    def answer(image: Any) -> Any:
+        value = layers.Conv2D(4, 3, strides=2, padding="same", name="conv1")(image)
+        near = layers.Conv2D(4, 1, name="near")(value)
+        far = layers.DepthwiseConv2D(5, depth_multiplier=2, padding="same", name="deep")(value)
+        far = layers.SeparableConv2D(4, 3, padding="same", name="far")(far)
+        value = layers.Add(name="add")([near, far])
+        gate = layers.GlobalAveragePooling2D(keepdims=True, name="squeeze")(value)
+        gate = layers.Conv2D(4, 1, activation="sigmoid", name="gate")(gate)
+        value = layers.Multiply(name="scaled")([value, gate])
+        value = layers.ZeroPadding2D(1, name="wider")(layers.UpSampling2D(2, name="up")(value))
+        value = layers.Cropping2D(1, name="narrower")(value)
+        return layers.Dense(6, activation="relu", name="pixels")(value) * 0.5
+
+    return graph_table(answer, (32, 28, 3))
+
+
+def test_every_call_of_a_graph_has_a_row_after_those_that_it_reads(
+    branched: dict[str, Layer],
+) -> None:
+    names = list(branched)
+    assert [(row.name, row.type) for row in branched.values()][-3:] == [
+        (names[-3], "Multiply"),
+        ("pool", "GlobalAveragePooling2D"),
+        ("dense", "Dense"),
+    ]
+    for before, behind in [("conv1", "near"), ("far", "add"), ("near", "add"), ("gate", "scaled")]:
+        assert names.index(before) < names.index(behind)
+
+
+def test_depthwise_and_separable_convolutions_are_counted_right(
+    branched: dict[str, Layer],
+) -> None:
+    deep, far, pixels = (branched[name] for name in ("deep", "far", "pixels"))
+    assert deep.parameters == 5 * 5 * 4 * 2 + 8
+    assert deep.multiply_adds == (16 * 14) * (5 * 5 * 4 * 2)
+    assert far.parameters == 3 * 3 * 8 + 8 * 4 + 4
+    assert far.multiply_adds == (16 * 14) * (3 * 3 * 8 + 8 * 4)
+    assert (far.window, far.strides, far.dilation, far.padding) == ([3, 3], [1, 1], [1, 1], "same")
+    assert pixels.multiply_adds == (32 * 28) * (4 * 6)
+
+
+def test_where_branches_meet_the_receptive_field_is_the_widest(branched: dict[str, Layer]) -> None:
+    fields = {name: row.receptive_field for name, row in branched.items()}
+    assert fields["near"] == [3, 3]
+    assert fields["deep"] == [11, 11]  # 3 + 4·2
+    assert fields["far"] == [15, 15]  # 11 + 2·2
+    assert fields["add"] == [15, 15]
+    assert fields["squeeze"] == fields["gate"] == fields["scaled"] == [32, 28]
+
+
+def test_what_comes_behind_an_enlarged_map_sees_in_smaller_steps() -> None:
+    def answer(image: Any) -> Any:
+        value = layers.Conv2D(2, 3, strides=2, padding="same", name="small")(image)
+        value = layers.UpSampling2D(4, name="large")(value)
+        return layers.Conv2D(2, 4, padding="same", name="behind")(value)
+
+    rows = graph_table(answer, (32, 28, 1))
+    assert rows["large"].receptive_field == [3, 3]
+    assert rows["behind"].receptive_field == [5, 5]  # 3 + 3 · ½, rounded up
+
+
+def test_a_layer_that_is_used_again_counts_its_parameters_once_and_its_work_twice() -> None:
+    twice = layers.Conv2D(3, 3, padding="same", name="twice")
+    rows = graph_table(lambda image: twice(twice(image)), (9, 7, 3))
+    assert [rows[name].parameters for name in ("twice", "twice/2")] == [3 * 3 * 3 * 3 + 3, 0]
+    assert rows["twice"].multiply_adds == rows["twice/2"].multiply_adds == (9 * 7) * 3**4
+    assert rows["twice/2"].receptive_field == [5, 5]
+
+
+def test_the_parameters_of_a_graph_add_up_to_those_of_the_model() -> None:
+    model = keras.applications.MobileNetV3Small(weights=None, input_shape=(32, 32, 3), classes=3)
+    rows = layer_table(model, translate(model)[1])
+    assert sum(row.parameters for row in rows) == model.count_params()
+
+
+def test_the_app_finds_the_same_shapes_and_receptive_fields_in_the_graph() -> None:
+    """Every row of the table, beside what `app.inside` reads off the file."""
+
+    def answer(image: Any) -> Any:
+        value = layers.Conv2D(4, 3, strides=2, padding="same", name="conv1")(image)
+        value = layers.Add()([value, layers.SeparableConv2D(4, 3, padding="same")(value)])
+        gate = layers.GlobalAveragePooling2D(keepdims=True)(value)
+        value = layers.Multiply()([value, layers.Conv2D(4, 1, activation="sigmoid")(gate)])
+        value = layers.Concatenate()([value, layers.DepthwiseConv2D(5, padding="same")(value)])
+        value = layers.LayerNormalization()(layers.Conv2D(6, 7, padding="same", groups=2)(value))
+        value = layers.MaxPooling2D(3, strides=2, padding="same")(layers.PReLU()(value))
+        value = layers.UpSampling2D(2)(layers.ZeroPadding2D(1)(value))
+        return layers.Conv2D(5, 3, activation="relu")(value)
+
+    image = keras.Input((33, 28, 3))
+    value = layers.Dropout(0.5)(layers.GlobalAveragePooling2D()(answer(image)))
+    model = keras.Model(image, layers.Dense(3, activation="softmax")(value))
+    card = Card(labels=["a", "b", "c"], preprocess=Preprocess(33, 28, 3))
+    file = io.BytesIO()
+    Image.new("RGB", (28, 33), (200, 100, 50)).save(file, "PNG")
+    content = model_file(model, card, [file.getvalue()], None)
+    inside = Inside(content, Classifier(content).card)
+    for told, found in zip(layer_table(model, translate(model)[1]), inside.layers, strict=True):
+        assert found.facts == told  # shapes are those of the graph there
+        if found.tensor is not None:
+            field = inside.network.grids[found.tensor].field
+            assert [ceil(one) for one in field] == told.receptive_field, told.name

@@ -106,3 +106,10 @@ def test_a_dot_is_refused() -> None:
     flat = lambda image: Flatten()(conv()(image))  # noqa: E731
     with pytest.raises(ExportError, match=r"'dot' \(Dot\) has no translation"):
         to_onnx(joined(layers.Dot(axes=1, name="dot"), flat, flat))
+
+
+def test_the_scaled_residual_of_inception_gives_the_same_answers(
+    assert_same_answers: Callable[..., Any],
+) -> None:
+    layer = keras.src.applications.inception_resnet_v2.CustomScaleLayer(0.17)
+    assert_same_answers(joined(layer, conv(), conv()), NORMALISE)
