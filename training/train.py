@@ -119,13 +119,19 @@ def network(recipe: Recipe, image: tuple[int, ...], classes: int) -> keras.Model
 def split(data: Data, validation: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Indices of the training images that are trained on, and of those that judge.
 
-    Where images came as a part of their own to judge by, they are the ones.
+    About `validation` images judge, of each class its share and never all. Where images came as a
+    part of their own to judge by, they are the ones.
     """
     if validation and data.validation_images:
         indices = np.arange(len(data.x_train))
         return indices[: -data.validation_images], indices[-data.validation_images :]
     order = np.random.default_rng(VALIDATION_SEED).permutation(len(data.x_train))
-    return order[validation:], order[:validation]
+    judges = np.zeros(len(order), bool)
+    for label in np.unique(data.y_train):
+        of_class = order[data.y_train[order] == label]
+        share = round(validation * len(of_class) / len(order))
+        judges[of_class[: min(share, len(of_class) - 1)]] = True
+    return order[~judges[order]], order[judges[order]]
 
 
 def _save(model: keras.Model, path: Path) -> None:
@@ -152,6 +158,7 @@ def _judged(
     return {
         "validation_accuracy": float((probabilities.argmax(axis=1) == truth).mean()),
         "validation_loss": float(-np.log(np.maximum(likelihood, 1e-7)).mean()),
+        "validation_images": float(len(truth)),
     }
 
 

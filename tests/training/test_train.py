@@ -22,7 +22,7 @@ from training.optimizer import Optimizer
 from training.progress import Progress
 from training.recipes import NetworkOption, Recipe
 from training.run import read
-from training.train import VALIDATION_SEED, network, train
+from training.train import network, split, train
 
 pytestmark = pytest.mark.train
 
@@ -113,7 +113,7 @@ def accuracy(model: Any, pixels: NDArray[np.uint8], truth: NDArray[np.int64]) ->
 
 
 def held_out(data: Data, validation: int) -> NDArray[np.int64]:
-    return np.random.default_rng(VALIDATION_SEED).permutation(len(data.x_train))[:validation]
+    return split(data, validation)[1]
 
 
 @pytest.fixture(scope="module")
@@ -147,7 +147,7 @@ def test_each_epoch_is_reported_once_and_in_order(run: Run) -> None:
         assert row["epoch"] == epoch
         assert set(row) == {
             *("epoch", "seconds", "loss", "accuracy", "learning_rate"),
-            *("validation_accuracy", "validation_loss"),
+            *("validation_accuracy", "validation_loss", "validation_images"),
         }
     assert 0 < run.reports[0][1]["seconds"] < run.reports[1][1]["seconds"]
     assert run.reports[0][1]["loss"] > run.reports[1][1]["loss"]
@@ -171,7 +171,6 @@ def test_what_the_held_out_pictures_are_changes_their_accuracy_and_nothing_else(
     data = bars()
     chosen = held_out(data, VALIDATION)
     data.x_train[chosen] = 255 - data.x_train[chosen]
-    data.y_train[chosen] = (data.y_train[chosen] + 1) % 10
     other = Run(tmp_path).train(data=data, validation=VALIDATION)
     assert np.array_equal(other.weights, run.weights)
     for row, before in zip(other.measured(), run.measured(), strict=True):
@@ -340,3 +339,25 @@ def test_the_model_computes_in_float32_whatever_trained_it(run_on_all: Run) -> N
         assert probabilities.dtype == np.float32
         assert np.abs(probabilities.sum(axis=1) - 1).max() < 1e-5  # bfloat16 has 8 bits
     assert keras.config.dtype_policy().name == "float32"
+
+
+def test_each_class_has_its_share_among_the_images_that_judge() -> None:
+    data = replace(bars(1000), y_train=np.repeat([0, 1, 2], [900, 80, 20]))
+    kept, judges = split(data, 100)
+    assert np.bincount(data.y_train[judges]).tolist() == [90, 8, 2]
+    assert sorted([*kept, *judges]) == list(range(1000))
+    assert len(set(data.y_train[kept[:50]])) > 1  # in no order
+
+
+@pytest.mark.parametrize("validation", [1, 3, 999])
+def test_of_every_class_an_image_is_left_to_train_on(validation: int) -> None:
+    data = replace(bars(10), y_train=np.array([0] * 7 + [1] * 2 + [2]))
+    kept, _ = split(data, validation)
+    assert set(data.y_train[kept]) == {0, 1, 2}
+
+
+def test_images_that_came_to_judge_by_are_the_ones() -> None:
+    kept, judges = split(replace(bars(10), validation_images=3), 5)
+    assert kept.tolist() == list(range(7))
+    assert judges.tolist() == [7, 8, 9]
+    assert len(split(replace(bars(10), validation_images=3), 0)[1]) == 0

@@ -81,6 +81,6 @@ def fit(
     loaded = data_of(chosen, data)
     folder = run_folder(runs, chosen.name, seed)
     run = one_run(train, chosen, loaded, seed, folder, resume, progress_of(progress))
-    print(f"{folder}: {judgement(run.measured, chosen.validation)}")
+    print(f"{folder}: {judgement(run.measured)}")
     print(f"  convolu-train report {folder}     # measures it on the test images, draws it")
     print(f"  convolu-train export {folder}     # puts it into models/")

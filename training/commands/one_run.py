@@ -54,17 +54,18 @@ def one_run(
     return run
 
 
-def judgement(row: Mapping[str, float], validation: int) -> str:
+def judgement(row: Mapping[str, float]) -> str:
     """How good the last epoch was, in words."""
-    if not validation:
+    images = round(row.get("validation_images", 0))
+    if not images:
         return f"{row['accuracy']:.2%} right while training; no image was left out to judge by"
     from training.evaluate import wilson
 
-    right = round(row["validation_accuracy"] * validation)
-    low, high = wilson(right, validation)
+    right = round(row["validation_accuracy"] * images)
+    low, high = wilson(right, images)
     return (
-        f"{right:,} of {validation:,} images right that it did not train on: "
-        f"{right / validation:.2%} (95 %: {low:.2%} to {high:.2%})"
+        f"{right:,} of {images:,} images right that it did not train on: "
+        f"{right / images:.2%} (95 %: {low:.2%} to {high:.2%})"
     )
 
 

@@ -52,6 +52,8 @@ def start(
             loss = log_loss(truth[rows], answers, labels=range(classes))
             measured[f"{prefix}loss"] = float(loss)
             measured[f"{prefix}accuracy"] = float((answers.argmax(axis=1) == truth[rows]).mean())
+    if len(held_out):
+        measured["validation_images"] = float(len(held_out))
     write(folder / "head.json", json.dumps(measured, indent=1))
     free_last_layers(model)
 
