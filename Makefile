@@ -62,7 +62,7 @@ lock:
 	.venv-lock/bin/cyclonedx-py requirements --output-reproducible --pyproject pyproject.toml \
 	  --output-file requirements/serve.cdx.json requirements/serve.txt
 	sed -i 's#"url": "https:[^"]*/\(simple\|project\)/\([^"/]*\)/"#"url": "pkg:pypi/\2"#' requirements/serve.cdx.json  # files are told by their hashes, wherever they lie
-	for peer in tutorial litserve triton; do \
+	for peer in tutorial litserve triton keras-tensorflow keras-torch; do \
 	  .venv-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url \
 	    --output-file benchmarks/peers/$$peer.txt benchmarks/peers/$$peer.in || exit 1; done
 	rm -r .venv-lock

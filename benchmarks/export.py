@@ -84,16 +84,24 @@ def export_all(name: str, side: int, classes: int, folder: Path) -> dict[str, Ex
 
 def _rival(backend: str, arguments: list[str]) -> str:
     """Run the rival's export; returns the last line of what went wrong, or nothing."""
-    python = PEERS / f"keras-{backend}" / "bin" / "python"
     environment = {**os.environ, "KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3"}
     done = subprocess.run(
-        [python, "benchmarks/peers/keras_export.py", *arguments],
+        [_python(backend), "benchmarks/peers/keras_export.py", *arguments],
         env=environment,
         capture_output=True,
         text=True,
     )
     lines = done.stderr.strip().splitlines() or ["no reason given"]
-    return lines[-1][:120] if done.returncode else ""
+    return _short(lines[-1]) if done.returncode else ""
+
+
+def _short(reason: str) -> str:
+    """So that it fits into a cell of a table."""
+    return reason.replace("|", "/")[:120]
+
+
+def _python(backend: str) -> Path:
+    return PEERS / f"keras-{backend}" / "bin" / "python"
 
 
 def _checked(path: Path, batch: NDArray[Any], expected: NDArray[np.float32]) -> Exported:
@@ -105,7 +113,7 @@ def _checked(path: Path, batch: NDArray[Any], expected: NDArray[np.float32]) -> 
             float(np.abs(run(batch[:count]) - expected[:count]).max()) for count in COUNTS
         )
     except Exception as exc:  # ONNX Runtime's exceptions share no base of their own
-        return Exported(None, str(exc).splitlines()[0][:120], found.nodes, found.megabytes)
+        return Exported(None, _short(str(exc).splitlines()[0]), found.nodes, found.megabytes)
     return found
 
 
@@ -167,7 +175,7 @@ def told(families: dict[str, dict[str, Exported]], timed: dict[str, dict[str, Ex
 
 def _difference(exported: Exported) -> str:
     if exported.path is None:
-        return f"fails: {exported.failure.replace('|', '/')}"
+        return f"fails: {exported.failure}"
     return f"{'' if exported.is_valid else 'wrong: '}{exported.difference:.0e}"
 
 
@@ -183,6 +191,9 @@ def main() -> None:
     parser.add_argument("--timed", nargs="*", default=TIMED)
     parser.add_argument("--write", type=Path, help="a page whose tables are to be replaced")
     options = parser.parse_args()
+    for backend in RIVALS:
+        if not _python(backend).exists():
+            parser.error(f"a rival is missing: make {PEERS}/keras-{backend}/installed")
     choose_backend()
     families: dict[str, dict[str, Exported]] = {}
     timed: dict[str, dict[str, Exported]] = {}
