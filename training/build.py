@@ -36,9 +36,12 @@ def build(recipe: Recipe, data: Data, runs: Path, models: Path, progress: Progre
     }
     accuracies = {}
     for seed in others:
-        answer = judged(exported(trained[seed], data, temperature, {}), data).argmax(axis=1)
+        answer = judged(exported(trained[seed], data, temperature, {}), data, progress).argmax(
+            axis=1
+        )
         accuracies[str(seed)] = float((answer == data.y_test).mean())
-    content = finish(trained[ships], data, temperature, accuracies)
+    content = finish(trained[ships], data, temperature, progress, accuracies)
+    progress.end()
     write(models / f"{recipe.name}.onnx", content)
     return Classifier(content).card
 

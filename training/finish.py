@@ -5,7 +5,7 @@ They are encoded files that go through the service's own path: bytes → pixels 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import keras
 import numpy as np
@@ -16,8 +16,9 @@ from training.card import card_of
 from training.data import Data
 from training.evaluate import answers, confusion, measure
 from training.export.file import model_file
+from training.progress import Progress
 from training.proof import proof_images
-from training.robustness import robustness
+from training.robustness import CHANGED, robustness
 from training.run import Run
 from training.train import predict, split
 
@@ -41,7 +42,11 @@ def exported(run: Run, data: Data, temperature: float, facts: Mapping[str, objec
 
 
 def finish(
-    run: Run, data: Data, temperature: float, other_seeds: Mapping[str, float] | None = None
+    run: Run,
+    data: Data,
+    temperature: float,
+    progress: Progress,
+    other_seeds: Mapping[str, float] | None = None,
 ) -> bytes:
     """The model file of a run with what the test images say of it on its card.
 
@@ -49,7 +54,7 @@ def finish(
     ModelRefused if the file does not prove itself.
     """
     content = exported(run, data, temperature, {})
-    probabilities = judged(content, data)
+    probabilities = judged(content, data, progress)
     accuracy = float((probabilities.argmax(axis=1) == data.y_test).mean())
     metrics = measure(
         probabilities,
@@ -59,16 +64,25 @@ def finish(
         {str(run.seed): accuracy, **(other_seeds or {})},
         temperature,
     )
+    progress.stage("test images, changed", CHANGED)
     facts = {
         "metrics": metrics,
         "confusion": confusion(probabilities, data.y_test, len(data.labels)),
-        "robustness": robustness(Classifier(content), data.test_images, data.y_test),
+        "robustness": robustness(Classifier(content), data.test_images, data.y_test, progress.step),
     }
     content = exported(run, data, temperature, facts)
     Classifier(content)  # as the service reads it
     return content
 
 
-def judged(content: bytes, data: Data) -> Probabilities:
+def judged(content: bytes, data: Data, progress: Progress) -> Probabilities:
     """What a model file says of each test image, N×K."""
-    return np.asarray(answers(Classifier(content), data.test_images))
+    images = data.test_images
+    progress.stage("test images", len(images))
+
+    def counted() -> Iterator[bytes]:
+        for number, image in enumerate(images, start=1):
+            yield image
+            progress.step(number)
+
+    return np.asarray(answers(Classifier(content), counted()))

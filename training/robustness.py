@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Sequence
+from itertools import count
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,19 +27,26 @@ Change = Callable[[Pixels, float, int], Pixels]  # pixels, strength, number of t
 
 
 def robustness(
-    classifier: Classifier, files: Sequence[bytes], truth: NDArray[np.int64]
+    classifier: Classifier,
+    files: Sequence[bytes],
+    truth: NDArray[np.int64],
+    step: Callable[[int], None] = lambda _done: None,
 ) -> list[Robustness]:
     """Accuracy at each strength of each change, strength 0 first, on the same ≤ 1,000 images.
 
-    `files` are encoded; where there are more, they are taken at even steps.
+    `files` are encoded; where there are more, they are taken at even steps. `step` is told after
+    how many of CHANGED measurements it is.
     """
+    done = count(1)
     chosen = np.unique(np.linspace(0, len(files) - 1, min(len(files), MOST_IMAGES)).astype(int))
     pictures = [_pixels(files[index], classifier.card.preprocess) for index in chosen]
     expected = truth[chosen]
 
     def accuracy(change: Change, strength: float) -> float:
         changed = (png(change(one, strength, number)) for number, one in enumerate(pictures))
-        return float((answers(classifier, changed).argmax(axis=1) == expected).mean())
+        right = float((answers(classifier, changed).argmax(axis=1) == expected).mean())
+        step(next(done))
+        return right
 
     untouched = accuracy(lambda pixels, _strength, _number: pixels, 0)
     return [
@@ -111,3 +119,4 @@ CHANGES: dict[str, tuple[Change, str, tuple[float, ...]]] = {
     "noise": (noisy, "levels", (10, 25, 50)),
     "inversion": (negative, "", (1,)),
 }
+CHANGED = 1 + sum(len(strengths) for _, _, strengths in CHANGES.values())  # measurements

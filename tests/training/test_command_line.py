@@ -244,7 +244,7 @@ def test_build_says_how_good_the_model_is_and_of_which_seeds(data: Path, tmp_pat
     metrics = Classifier((models / "mnist-1conv.onnx").read_bytes()).card.metrics
     assert metrics is not None
     mean = sum(metrics.seed_accuracies.values()) / 3
-    assert built.output == (
+    assert built.stdout == (
         f"{models}/mnist-1conv.onnx: {metrics.accuracy:.2%} of 20 test images right; "
         f"mean of seeds 1, 2, 3: {mean:.3%}\n"
     )

@@ -13,6 +13,7 @@ from app.errors import ModelRefused
 from training.backend import choose_backend
 from training.commands.options import DataOption, data_of, fail
 from training.data import Data
+from training.progress import progress as progress_of
 from training.run import NoRun, Run, read
 
 RunFolder = Annotated[Path, typer.Argument(help="A run folder, as `fit` leaves it.")]
@@ -53,7 +54,9 @@ def measured(run: Run, data_folder: str | None, data: Data | None = None) -> Pat
         fail(f"{run.folder} was trained on other data than {run.recipe.data} is now.")
     try:
         temperature = calibration(run, data).temperature if run.validation else 1.0
-        write(path, finish(run, data, temperature))
+        progress = progress_of("auto")
+        write(path, finish(run, data, temperature, progress))
+        progress.end()
     except (ExportError, ModelRefused) as exc:
         fail(str(exc))
     return path
