@@ -17,9 +17,11 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals as POSI
 
 # Epochs end when a line comes on stdin.
 TRAINING = """
-import sys
+import signal, sys
 from training.interrupt import Interrupt
 
+# What is started in the background of a shell without job control begins deaf to Ctrl+C.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 with Interrupt() as interrupt:
     for epoch in (1, 2, 3):
         interrupt.doing = f"epoch {epoch}"

@@ -257,7 +257,9 @@ def test_a_run_that_was_broken_off_goes_on_as_if_it_had_not_been(done: int, tmp_
 
 
 def test_ctrl_c_ends_a_run_after_the_epoch_and_saves_what_it_has(tmp_path: Path) -> None:
+    before = signal.getsignal(signal.SIGINT)
     stopped = Run(tmp_path / "stopped", asks_to_stop_after=1).train(AVERAGED, bars(128))
+    assert signal.getsignal(signal.SIGINT) is before
     assert [epoch for epoch, _ in stopped.reports] == [1]
     assert not read(stopped.folder).finished
     saved = keras.saving.load_model(stopped.folder / "last.keras")
@@ -265,7 +267,6 @@ def test_ctrl_c_ends_a_run_after_the_epoch_and_saves_what_it_has(tmp_path: Path)
     rest = Run(stopped.folder).train(AVERAGED, bars(128))
     whole = Run(tmp_path / "whole").train(AVERAGED, bars(128))
     assert np.array_equal(rest.weights, whole.weights)
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_who_watches_is_told_of_every_step_and_of_the_end(run: Run) -> None:
