@@ -47,7 +47,11 @@ def fold(walked: Walk) -> list[Call]:
             absorbed.update(scaled_by[call])
         behind = only_reader(call)
         before = makers.get(call.reads[0])
-        if call.kind == "ZeroPadding2D" and behind is not None and _takes_pads(behind, before):
+        if (
+            call.kind == "ZeroPadding2D"
+            and behind is not None
+            and _takes_zeros(behind, call, before)
+        ):
             (top, bottom), (left, right) = call.layer.padding
             pads[behind] = (top, left, bottom, right)
             absorbed.add(call)
@@ -77,10 +81,14 @@ def _scaling_behind(call: Call, only_reader: Callable[[Call], Call | None]) -> t
     return tuple(found)
 
 
-def _takes_pads(call: Call, padded: Call | None) -> bool:
-    if call.kind == "MaxPooling2D":  # the pads of ONNX are below every number
-        return call.layer.padding == "valid" and padded is not None and _is_relu(padded)
-    return call.kind in _PADDED and call.layer.padding == "valid"
+def _takes_zeros(call: Call, padding: Call, padded: Call | None) -> bool:
+    if call.kind == "MaxPooling2D":  # the pads of ONNX are below every number, and never a window
+        sides = zip(padding.layer.padding, call.layer.pool_size, strict=True)
+        if padded is None or not _is_relu(padded) or any(max(pad) >= size for pad, size in sides):
+            return False
+    elif call.kind not in _PADDED:
+        return False
+    return bool(call.layer.padding == "valid")
 
 
 def _is_relu(call: Call) -> bool:

@@ -130,6 +130,19 @@ def test_zeros_before_max_pooling_become_its_own_where_nothing_is_below_zero(
     assert ("Pad" not in operators(exported)) is is_folded
 
 
+@pytest.mark.parametrize(("zeros", "is_folded"), [(1, True), (2, False), (((0, 1), (0, 2)), False)])
+def test_zeros_as_wide_as_the_window_of_max_pooling_stay(
+    classifier: Callable[..., Any],
+    assert_same_answers: Callable[..., Any],
+    operators: Callable[..., list[str]],
+    zeros: Any,
+    is_folded: bool,
+) -> None:
+    chain = [Activation("relu"), ZeroPadding2D(zeros), MaxPooling2D(2)]
+    exported = assert_same_answers(classifier((6, 5, 3), *chain), NORMALISE)
+    assert ("Pad" not in operators(exported)) is is_folded
+
+
 @pytest.mark.parametrize(
     ("layer", "message"),
     [
