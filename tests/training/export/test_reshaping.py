@@ -46,6 +46,7 @@ PAD = ((1, 2), (3, 0))
         ),
         pytest.param(lambda: [Resizing(9, 4)], id="Resizing"),
         pytest.param(lambda: [Resizing(4, 7, interpolation="nearest")], id="Resizing nearest"),
+        pytest.param(lambda: [Resizing(3, 5, interpolation="nearest")], id="Resizing to half"),
         pytest.param(lambda: [Permute((2, 1, 3))], id="Permute, width first"),
         pytest.param(lambda: [Permute((3, 1, 2)), Conv2D(3, 2)], id="Permute, channels first"),
         pytest.param(lambda: [Reshape((5, 6, 4)), Conv2D(3, 2)], id="Reshape to a map"),
