@@ -30,8 +30,10 @@ def test_beginning_again_is_the_same_run(tmp_path: Path) -> None:
 
 
 def test_another_description_or_other_seeds_are_still_the_same_run(tmp_path: Path) -> None:
-    begin(tmp_path, RECIPE, DATA, 1, 0)
-    begin(tmp_path, replace(RECIPE, description="In other words", seeds=(4, 5, 6)), DATA, 1, 0)
+    first = begin(tmp_path, RECIPE, DATA, 1, 0)
+    same = replace(RECIPE, description="In other words", seeds=(4, 5, 6))
+    assert begin(tmp_path, same, DATA, 1, 0).folder == first.folder
+    assert read(tmp_path) == first  # as it was begun
 
 
 OTHER = replace(DATA, labels=("a", "b"), y_test=np.ones(1, np.int64))
