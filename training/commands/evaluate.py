@@ -13,6 +13,7 @@ from app.errors import ModelRefused
 from training.backend import choose_backend
 from training.commands.options import DataOption, data_of, fail
 from training.data import Data
+from training.progress import Progress
 from training.progress import progress as progress_of
 from training.run import NoRun, Run, read
 
@@ -39,7 +40,12 @@ def run_in(folder: Path) -> Run:
     return run
 
 
-def measured(run: Run, data_folder: str | None, data: Data | None = None) -> Path:
+def measured(
+    run: Run,
+    data_folder: str | None,
+    data: Data | None = None,
+    progress: Progress | None = None,
+) -> Path:
     """The model file of a run, made and measured unless it is there."""
     path = run.folder / f"{run.recipe.name}.onnx"
     if path.exists() and path.stat().st_mtime >= run.last.stat().st_mtime:
@@ -54,7 +60,7 @@ def measured(run: Run, data_folder: str | None, data: Data | None = None) -> Pat
         fail(f"{run.folder} was trained on other data than {run.recipe.data} is now.")
     try:
         temperature = calibration(run, data).temperature if run.validation else 1.0
-        progress = progress_of("auto")
+        progress = progress or progress_of()
         write(path, finish(run, data, temperature, progress))
         progress.end()
     except (ExportError, ModelRefused) as exc:

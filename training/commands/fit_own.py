@@ -59,7 +59,7 @@ def fit_own(
         run = one_run(train, recipe, data, seed, folder, resume, progress)
     if data.split is not None:
         write_split(data.split, folder)
-    file = measured(run, None, data)
+    file = measured(run, None, data, progress)
     print(said(Classifier(file.read_bytes()).card))
     print(f"  convolu-train report {folder}     # draws it: curves, confusion, mistakes")
     print(f"  convolu-train export {folder}     # puts it into models/")
