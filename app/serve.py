@@ -238,7 +238,7 @@ def announce(host: str, port: int, needs_key: bool) -> None:
     """Say where the service is and show a call that works when pasted."""
     shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
     url = f"http://{shown}:{port}"
-    sample = Path("docs/images/seven.png")
+    sample = Path("docs/images/coffee.jpg")
     picture = sample if sample.exists() else "picture.png"
     header = '-H "Authorization: Bearer $CONVOLU_KEY" ' if needs_key else ""
     print(
