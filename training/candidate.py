@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from app.card import Layer
 from app.classifier import Classifier, normalised, open_session
+from training.networks import load
 from training.recipes import Recipe
 from training.run import Run
 
@@ -52,9 +53,7 @@ def of_file(path: Path) -> Candidate:
 
 def of_run(run: Run) -> Candidate:
     """A run; its model file is the one in its folder, if it was measured. Raises ExportError."""
-    import keras
-
-    layers, content, pixels = _exported(keras.saving.load_model(run.last), run.recipe)
+    layers, content, pixels = _exported(load(run.last), run.recipe)
     measured = run.folder / f"{run.recipe.name}.onnx"
     test_accuracy = None
     if measured.exists() and measured.stat().st_mtime >= run.last.stat().st_mtime:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-import keras
 import numpy as np
 
 from app.classifier import Classifier, Probabilities
@@ -16,6 +15,7 @@ from training.card import card_of
 from training.data import Data
 from training.evaluate import answers, confusion, measure
 from training.export.file import model_file
+from training.networks import load
 from training.progress import Progress
 from training.proof import proof_images
 from training.robustness import CHANGED, robustness
@@ -26,7 +26,7 @@ from training.train import predict, split
 def calibration(run: Run, data: Data) -> Calibration:
     """How sure the network of a run may be, by the training images that it left out."""
     _, held_out = split(data, run.validation)
-    model = keras.saving.load_model(run.last)
+    model = load(run.last)
     return calibrate(predict(model, run.recipe, data, held_out), data.y_train[held_out])
 
 
@@ -35,7 +35,7 @@ def exported(run: Run, data: Data, temperature: float, facts: Mapping[str, objec
 
     The logits are divided by `temperature`. Raises ExportError.
     """
-    model = keras.saving.load_model(run.last)
+    model = load(run.last)
     fold(model, temperature)
     card = card_of(run, data).model_copy(update=facts)
     return model_file(model, card, proof_images(data), run.recipe.normalise, half=True)

@@ -15,7 +15,7 @@ from training.normalise import Normalise
 from training.optimizer import Optimizer
 from training.photo import PhotoChange
 
-NetworkOption = str | int | float | tuple[int, ...] | tuple[float, ...]
+NetworkOption = str | bool | int | float | tuple[int, ...] | tuple[float, ...]
 
 
 @dataclass(frozen=True)
@@ -103,6 +103,7 @@ RECIPES = {
             description="Small photos of ten things: a deep network.",
             data="cifar10",
             network="deep_small",
+            network_options={"mirrored": True},
             epochs=25,
             batch_size=500,
             optimizer=Optimizer("muon", 3e-3, warmup=0.1, weight_decay=5e-2, average=0.998),

@@ -37,8 +37,7 @@ def train(
     """
     run = begin(folder, recipe, data, seed, validation)
     if run.finished:
-        model: keras.Model = keras.saving.load_model(run.last)
-        return model
+        return networks.load(run.last)
     history = run.history if run.checkpoint(len(run.history)).exists() else []
     kept, held_out = split(data, validation)
     keras.utils.set_random_seed(seed)

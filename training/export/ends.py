@@ -13,7 +13,8 @@ from training.export.graph import ExportError, Graph, Value
 from training.normalise import Normalise
 
 _GLOBAL_POOLING = {"GlobalAveragePool", "GlobalMaxPool"}
-_KEEPS_VECTOR = {"Add", "Flatten", "LayerNormalization", "Mul", "Reshape"}  # behind global pooling
+# Behind global pooling; ReduceMean is that of two views.
+_KEEPS_VECTOR = {"Add", "Flatten", "LayerNormalization", "Mul", "ReduceMean", "Reshape"}
 
 
 def normalised(graph: Graph, image: tuple[int, int, int], normalise: Normalise | None) -> Value:

@@ -19,6 +19,7 @@ from training.export import (
     operations,
     pooling,
     reshaping,
+    views,
 )
 from training.export.ends import normalised, own_names
 from training.export.folding import fold
@@ -70,6 +71,8 @@ _LAYERS: dict[str, Translation] = {
     "UnitNormalization": normalization.unit_normalization,
     "UpSampling2D": reshaping.up_sampling2d,
     "ZeroPadding2D": reshaping.zero_padding2d,
+    "training.networks.views.MeanOfBothViews": views.mean_of_both_views,
+    "training.networks.views.WithMirrorImages": views.with_mirror_images,
 }
 TRANSLATIONS = _LAYERS | {f"ops.{name}": one for name, one in operations.TRANSLATIONS.items()}
 # Do something in training only, or nothing at all, and leave no tensor.

@@ -14,6 +14,7 @@ from training.networks.lecture import (
     mnist_2conv,
 )
 from training.networks.pretrained import pretrained
+from training.networks.saved import load
 
 __all__ = [
     "EmptyFeatureMap",
@@ -21,6 +22,7 @@ __all__ = [
     "cifar10_simple",
     "deep_photo",
     "deep_small",
+    "load",
     "mnist_1conv",
     "mnist_2conv",
     "pretrained",

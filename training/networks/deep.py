@@ -17,15 +17,25 @@ def deep_small(
     classes: int,
     stem: int = 24,
     widths: tuple[int, ...] = (128, 384, 384),
+    mirrored: bool = False,
 ) -> keras.Model:
-    """For pictures of about 32 pixels: a 2×2 stem that whitens, then one group for each width."""
+    """For pictures of about 32 pixels: a 2×2 stem that whitens, then one group for each width.
+
+    With `mirrored` it answers by a picture and its mirror image (`training.networks.views`).
+    """
     from keras import Input, Model, layers
 
-    inputs = Input(image, name="image")
-    x = layers.Conv2D(stem, 2, activation="relu", dtype="float32", name="whiten")(inputs)
+    from training.networks.views import MeanOfBothViews, WithMirrorImages
+
+    x = inputs = Input(image, name="image")
+    if mirrored:
+        x = WithMirrorImages(dtype="float32", name="views")(x)
+    x = layers.Conv2D(stem, 2, activation="relu", dtype="float32", name="whiten")(x)
     for number, width in enumerate(widths, start=1):
         x = _group(x, width, f"group{number}", momentum=0.6)
     x = layers.GlobalMaxPooling2D(name="pool")(x)
+    if mirrored:
+        x = MeanOfBothViews(name="both_views")(x)
     return Model(inputs, _answer(x, classes), name="deep-small")
 
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from app.classifier import Classifier
 from training.evaluate import answers, measure
+from training.networks import load
 from training.report.kernels import Kernels
 from training.report.page import page
 from training.robustness import robustness
@@ -62,7 +63,7 @@ def write_report(
         len(content),
         names=names,
         before=np.load(initial) if initial.exists() else None,
-        after=first_kernel(keras.saving.load_model(trained)) if trained.exists() else None,
+        after=first_kernel(load(trained)) if trained.exists() else None,
         split=json.loads(split.read_text()) if split.exists() else None,
     )
     path = run / "report.html"

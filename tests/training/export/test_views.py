@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+from keras.layers import Dense, Flatten
+from PIL import Image
+
+from app.card import Card
+from app.classifier import Classifier
+from app.inside.explain import explain
+from app.inside.session import Inside
+from app.preprocess import Preprocess
+from training.export.file import model_file
+from training.export.translate import translate
+from training.networks import deep_small
+from training.networks.views import MeanOfBothViews, WithMirrorImages
+from training.normalise import Normalise
+
+pytestmark = pytest.mark.train
+
+NORMALISE = Normalise((100.0,) * 3, (60.0,) * 3)
+
+
+@pytest.fixture
+def network() -> Any:
+    return deep_small((16, 14, 3), 5, widths=(8, 12), mirrored=True)
+
+
+@pytest.mark.parametrize("normalise", [None, NORMALISE])
+def test_both_views_are_in_the_graph_for_any_number_of_images(
+    assert_same_answers: Callable[..., Any],
+    operators: Callable[..., list[str]],
+    network: Any,
+    normalise: Normalise | None,
+) -> None:
+    exported = assert_same_answers(network, normalise)
+    assert operators(exported).count("Conv") == 5
+    assert operators(exported)[-5:] == ["Flatten", "Reshape", "ReduceMean", "Gemm", "Softmax"]
+
+
+def test_a_map_that_is_flattened_has_its_mean_too(assert_same_answers: Callable[..., Any]) -> None:
+    image = keras.Input((6, 5, 3))
+    vector = MeanOfBothViews()(Flatten()(WithMirrorImages()(image)))
+    assert_same_answers(keras.Model(image, Dense(5, activation="softmax")(vector)), NORMALISE)
+
+
+def test_their_mean_is_the_embedding(network: Any) -> None:
+    tensors = translate(network)[1]
+    assert tensors["both_views"] == "embedding"
+
+
+def test_a_file_that_answers_by_both_is_served_and_looked_into(
+    randomise: Callable[..., None], network: Any
+) -> None:
+    randomise(network)
+    file = io.BytesIO()
+    Image.linear_gradient("L").resize((14, 16)).convert("RGB").save(file, "PNG")
+    card = Card(labels=list("abcde"), preprocess=Preprocess(16, 14, 3))
+    content = model_file(network, card, [file.getvalue()], NORMALISE)
+    classifier = Classifier(content)
+    assert classifier.proven
+    pixels = np.random.default_rng(3).integers(0, 256, (2, 16, 14, 3), np.uint8)
+    mirrored = classifier.classify(np.ascontiguousarray(pixels[:, :, ::-1]))
+    np.testing.assert_allclose(classifier.classify(pixels), mirrored, rtol=0, atol=1e-6)
+    inside = Inside(content, classifier.card)
+    rows = {layer.name: layer for layer in inside.layers}
+    assert rows["whiten"].facts.output_shape == [15, 13, 24]
+    assert rows["whiten"].inputs == ["views"]
+    explained = explain(classifier, inside, pixels[0], None, "auto")
+    assert explained["methods"] == ["occlusion"]  # no one map has what both views add up to
