@@ -203,8 +203,10 @@ def main() -> None:
             print(name, {who: _difference(one) for who, one in families[name].items()}, flush=True)
         for name in options.timed:
             timed[name] = export_all(name, TIMED_SIDE, TIMED_CLASSES, Path(folder))
-            time_all(timed[name], TIMED_SIDE, options.rounds)
-            print(name, {who: round(_median(one), 2) for who, one in timed[name].items()})
+        print("timing: from here on nothing else should run", flush=True)
+        for name, found in timed.items():
+            time_all(found, TIMED_SIDE, options.rounds)
+            print(name, {who: round(_median(one), 2) for who, one in found.items()}, flush=True)
     packages = {name: version(name) for name in ("keras", "tensorflow-cpu", "onnx")}
     facts = machine() | packages | {"rounds": str(options.rounds), "runs": str(RUNS)}
     text = f"{told(families, timed)}\n\n`{json.dumps(facts)}`"
