@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import math
 import queue
 import threading
 import time
@@ -18,19 +17,13 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-import numpy as np
-from numpy.typing import NDArray
-
+from app.answers import LATER, Answer, answers, pixels_or_error
 from app.classifier import Classifier
 from app.errors import ConvoluError, NotReady, Overloaded
 from app.preprocess import Pixels
 
 logger = logging.getLogger("convolu")
 
-Answer = NDArray[np.float32] | ConvoluError  # probabilities, or an embedding, or what was wrong
-
-_LATER = "Send the request again after the seconds that Retry-After says."
-_NO_NUMBER = "The network answered this image with NaN or infinity: the fault is in its weights."
 _NEWEST = 0.2  # weight of the newest batch in what an image is expected to take
 
 
@@ -105,7 +98,7 @@ class Batcher:
         if waiting + images > self._max_queue_size:
             raise Overloaded(
                 f"{waiting} images are waiting already; at most {self._max_queue_size} may. "
-                + _LATER,
+                + LATER,
                 "queue_size",
             )
         # Before they are answered there is what runs, what waits, and those of their own batch.
@@ -180,13 +173,13 @@ class Batcher:
                 batch.append(waiting)
                 self._running = len(batch)
                 decoding = time.perf_counter()
-                prepared.append(self._pixels_or_error(waiting.data))
+                prepared.append(pixels_or_error(self.classifier, waiting.data))
                 waiting.request.decode_seconds += time.perf_counter() - decoding
         if late:
             _on_the_loop(late[0], _refuse, late, self._too_long)
         if batch:
             decoded = time.perf_counter()
-            answers = self._answers(batch, prepared)
+            found = answers(self.classifier, prepared, [one.request.embed for one in batch])
             ended = time.perf_counter()
             for request in {waiting.request for waiting in batch}:
                 request.network_seconds += ended - decoded
@@ -194,8 +187,8 @@ class Batcher:
             self._running = 0
             before = self._seconds_per_image or seconds
             self._seconds_per_image = before + _NEWEST * (seconds - before)
-            self._tell(began - batch[0].request.since, batch, answers)
-            _on_the_loop(batch[0].request, _deliver, batch, answers)
+            self._tell(began - batch[0].request.since, batch, found)
+            _on_the_loop(batch[0].request, _deliver, batch, found)
 
     def _is_wanted(self, request: Submitted, late: list[Submitted]) -> bool:
         """Whether to compute an image of it; if its turn has come too late, it joins `late`."""
@@ -213,68 +206,20 @@ class Batcher:
     def _too_long(self) -> Overloaded:
         return Overloaded(
             f"Images may wait {self._max_queue_seconds:g} seconds for their turn, "
-            f"and more than that is waiting. {_LATER}",
+            f"and more than that is waiting. {LATER}",
             "queue_seconds",
         )
 
-    def _tell(self, waited_seconds: float, batch: list[_Waiting], answers: list[Answer]) -> None:
+    def _tell(self, waited_seconds: float, batch: list[_Waiting], found: list[Answer]) -> None:
         counted = [
             answer
-            for waiting, answer in zip(batch, answers, strict=True)
+            for waiting, answer in zip(batch, found, strict=True)
             if not waiting.request.embed or isinstance(answer, ConvoluError)
         ]
         try:
             self._on_batch(waited_seconds, len(batch), counted)
         except Exception:  # it only watches: no image and not this thread may depend on it
             logger.exception("a batch could not be counted")
-
-    def _pixels_or_error(self, data: bytes) -> Pixels | ConvoluError:
-        try:
-            return self.classifier.pixels_from(data)
-        except ConvoluError as error:
-            # Its traceback holds the image, and up to a batch of them would wait with it.
-            return type(error)(str(error))
-        except MemoryError:
-            return Overloaded(f"There is no memory left to decode this image. {_LATER}", "memory")
-        except Exception as exc:
-            return _unexpected(exc)
-
-    def _answers(
-        self, batch: list[_Waiting], prepared: list[Pixels | ConvoluError]
-    ) -> list[Answer]:
-        """One answer per image, in order; a broken image spoils only itself."""
-        pixels, embed = [], []
-        for waiting, one in zip(batch, prepared, strict=True):
-            if not isinstance(one, ConvoluError):
-                pixels.append(one)
-                embed.append(waiting.request.embed)
-        rows = iter(self._rows_or_errors(pixels, embed))
-        return [one if isinstance(one, ConvoluError) else next(rows) for one in prepared]
-
-    def _rows_or_errors(self, pixels: list[Pixels], embed: list[bool]) -> list[Answer]:
-        if not pixels:
-            return []
-        try:
-            if not any(embed):
-                return _rows(self.classifier.classify(np.stack(pixels)))
-            probabilities, embeddings = self.classifier.classify_and_embed(np.stack(pixels))
-        except Exception as exc:
-            return [_unexpected(exc)] * len(pixels)
-        both = zip(embed, _rows(probabilities), _rows(embeddings), strict=True)
-        return [embedding if wanted else row for wanted, row, embedding in both]
-
-
-def _rows(output: NDArray[np.float32]) -> list[Answer]:
-    """A row for each image; one with NaN or infinity in it is no answer, nor can JSON carry it."""
-    if math.isfinite(np.vdot(output, output)):  # all at once in 1 µs; a row alone takes 2
-        return list(output)
-    return [row if np.isfinite(row).all() else ConvoluError(_NO_NUMBER) for row in output]
-
-
-def _unexpected(exc: Exception) -> ConvoluError:
-    error = ConvoluError("The service failed on this image; the fault is in its log.")
-    error.__cause__ = exc
-    return error
 
 
 def _on_the_loop(request: Submitted, call: Callable[..., None], *arguments: object) -> None:
@@ -287,8 +232,8 @@ def _on_the_loop(request: Submitted, call: Callable[..., None], *arguments: obje
             raise
 
 
-def _deliver(batch: list[_Waiting], answers: list[Answer]) -> None:
-    for waiting, answer in zip(batch, answers, strict=True):
+def _deliver(batch: list[_Waiting], found: list[Answer]) -> None:
+    for waiting, answer in zip(batch, found, strict=True):
         request = waiting.request
         request.answers[waiting.place] = answer
         if len(request.answers) == request.images and not request.answered.done():

@@ -37,6 +37,7 @@ ORDER = [
     "app.inside.explain",
     "app.inside.look",
     "app.jobs",
+    "app.answers",
     "app.batcher",
     "app.settings",
     "app.metrics",

@@ -17,7 +17,8 @@ from fastapi.routing import APIRoute
 from numpy.typing import NDArray
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app.batcher import Answer, Submitted
+from app.answers import Answer
+from app.batcher import Submitted
 from app.errors import ConvoluError, NoEmbedding
 from app.held_bodies import HeldBodies, Hold
 from app.multipart import Upload

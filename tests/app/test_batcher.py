@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import asyncio
-import math
 import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -11,11 +10,12 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from app.batcher import Answer, Batcher, Submitted
+from app.answers import Answer
+from app.batcher import Batcher, Submitted
 from app.classifier import Classifier
-from app.errors import ConvoluError, InvalidImage, NotReady, Overloaded, UnsupportedImage
+from app.errors import ConvoluError, NotReady, Overloaded, UnsupportedImage
 from app.preprocess import Pixels
-from tests.app.pooled import holed_model, pooled_model
+from tests.app.pooled import pooled_model
 from tests.conftest import BLUE, GREEN, RED, colour_model, encode
 
 
@@ -100,21 +100,6 @@ def test_a_broken_image_spoils_only_itself_in_the_middle_of_a_batch(gate: Gate) 
     assert [colour_of(red), colour_of(green), colour_of(blue)] == ["red", "green", "blue"]
     assert isinstance(broken, UnsupportedImage)
     assert gate.batch_sizes == [1, 2]
-
-
-def test_the_error_of_a_broken_image_does_not_keep_the_image() -> None:
-    cut = encode(np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8))[:-5000]
-
-    async def ask() -> object:
-        batcher = Batcher(Classifier(colour_model()), max_batch_size=8, max_queue_size=8)
-        (error,) = await batcher.submit([cut]).answered
-        batcher.close()
-        return error
-
-    error = asyncio.run(ask())
-    assert isinstance(error, InvalidImage)
-    assert "cannot be decoded to the end" in str(error)
-    assert (error.__traceback__, error.__cause__, error.__context__) == (None, None, None)
 
 
 def test_what_waits_while_one_batch_runs_becomes_the_next_up_to_the_limit(gate: Gate) -> None:
@@ -346,24 +331,6 @@ def test_what_no_client_waits_for_any_more_is_not_computed(gate: Gate) -> None:
     assert gate.batch_sizes == [1, 1]
 
 
-def test_no_memory_to_decode_an_image_is_overload_not_a_fault() -> None:
-    class Full(Classifier):
-        def pixels_from(self, data: bytes) -> Pixels:
-            if data == GREEN:
-                raise MemoryError
-            return super().pixels_from(data)
-
-    async def ask() -> list[object]:
-        batcher = Batcher(Full(colour_model()), 4, 10)
-        answers: list[object] = list(await batcher.submit([RED, GREEN]).answered)
-        batcher.close()
-        return answers
-
-    red, refused = asyncio.run(ask())
-    assert colour_of(red) == "red"
-    assert isinstance(refused, Overloaded)
-
-
 def test_a_probe_goes_ahead_of_all_that_waits_and_is_shared(gate: Gate) -> None:
     async def ask() -> None:
         batcher = Batcher(gate, 1, 2)
@@ -540,45 +507,3 @@ def test_embeddings_fill_the_same_queue_and_are_refused_like_predictions() -> No
         batcher.close()
 
     asyncio.run(ask())
-
-
-@pytest.mark.parametrize("embed", [True, False])
-def test_a_nan_in_another_images_answer_costs_nobody_else_an_answer(embed: bool) -> None:
-    """`holed_model` embeds red as [1, NaN, NaN], and classifies it as any other."""
-
-    async def ask() -> list[object]:
-        batcher = Batcher(Classifier(holed_model()), max_batch_size=8, max_queue_size=8)
-        white = encode(Image.new("RGB", (8, 8), (255, 255, 255)))
-        both = batcher.submit([RED], embed), batcher.submit([white], embed=True)
-        answers: list[object] = [*await both[0].answered, *await both[1].answered]
-        batcher.close()
-        return answers
-
-    red, white = asyncio.run(ask())
-    assert isinstance(white, np.ndarray)
-    assert white.tolist() == [1, 1, 1]
-    if embed:
-        assert isinstance(red, ConvoluError)
-        assert (red.status, "NaN or infinity" in str(red)) == (500, True)
-    else:
-        assert colour_of(red) == "red"
-
-
-@pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf])
-def test_a_probability_that_is_no_number_is_an_error_too(number: float) -> None:
-    class Holed(Classifier):
-        def classify(self, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
-            found = super().classify(batch)
-            found[batch[:, 0, 0, 2] == 255, 1] = number  # for blue pictures
-            return found
-
-    async def ask() -> list[object]:
-        batcher = Batcher(Holed(colour_model()), max_batch_size=8, max_queue_size=8)
-        answers: list[object] = list(await batcher.submit([RED, BLUE, GREEN]).answered)
-        batcher.close()
-        return answers
-
-    red, blue, green = asyncio.run(ask())
-    assert [colour_of(red), colour_of(green)] == ["red", "green"]
-    assert isinstance(blue, ConvoluError)
-    assert blue.status == 500
