@@ -121,7 +121,7 @@ RECIPES = {
             description="Articles of clothing in ten classes: a small deep network.",
             data="fashion-mnist",
             network="deep_small",
-            network_options={"stem": 8, "widths": (32, 64, 128)},
+            network_options={"stem": 8, "widths": (32, 64, 128), "mirrored": True},
             epochs=40,
             batch_size=256,
             optimizer=Optimizer("muon", 3e-3, warmup=0.1, weight_decay=5e-2, average=0.998),
