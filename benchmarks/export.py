@@ -14,9 +14,11 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import statistics
 import subprocess
 import tempfile
+import textwrap
 import time
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -91,13 +93,15 @@ def _rival(backend: str, arguments: list[str]) -> str:
         capture_output=True,
         text=True,
     )
-    lines = done.stderr.strip().splitlines() or ["no reason given"]
-    return _short(lines[-1]) if done.returncode else ""
+    lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
+    named = [line for line in lines if re.match(r"[\w.]+(Error|Exception)\b", line)]
+    return _short((named or lines or ["no reason given"])[-1]) if done.returncode else ""
 
 
 def _short(reason: str) -> str:
-    """So that it fits into a cell of a table."""
-    return reason.replace("|", "/")[:120]
+    """So that it fits into a cell of a table, without the folder of the day; it is no link."""
+    reason = re.sub(r"/\S*/", "", reason.replace("|", "/").replace("](", "] ("))
+    return textwrap.shorten(reason, 120, placeholder=" …")
 
 
 def _python(backend: str) -> Path:
