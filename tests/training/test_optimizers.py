@@ -46,9 +46,9 @@ def test_kernels_decay_and_biases_and_normalisation_do_not(kind: Any) -> None:
         ]
     )
     for weight in model.trainable_variables:
-        weight.assign(keras.ops.ones_like(weight))
+        weight.assign(keras.ops.ones(weight.shape))
     optimizer = build(replace(ADAMW, kind=kind, warmup=0.0), steps=100)
-    nothing = [keras.ops.zeros_like(weight) for weight in model.trainable_variables]
+    nothing = [keras.ops.zeros(weight.shape) for weight in model.trainable_variables]
     optimizer.apply(nothing, model.trainable_variables)
     for weight in model.trainable_variables:
         left = 1 - 0.5 * 0.1 if weight.name == "kernel" else 1

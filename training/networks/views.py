@@ -19,6 +19,10 @@ class WithMirrorImages(keras.layers.Layer):  # type: ignore[misc]
     def call(self, images: Any, training: bool | None = None) -> Any:
         return images if training else ops.concatenate([images, images[:, :, ::-1]], axis=0)
 
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """Of any number of images: JAX cannot tell by itself."""
+        return (None, *input_shape[1:])
+
 
 @keras.saving.register_keras_serializable(package="convolu")
 class MeanOfBothViews(keras.layers.Layer):  # type: ignore[misc]
@@ -28,3 +32,7 @@ class MeanOfBothViews(keras.layers.Layer):  # type: ignore[misc]
         if training:
             return vectors
         return ops.mean(ops.reshape(vectors, (2, -1, vectors.shape[-1])), axis=0)
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """Likewise."""
+        return (None, *input_shape[1:])
