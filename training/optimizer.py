@@ -20,4 +20,4 @@ class Optimizer:
     learning_rate: float  # at its peak: linear warm-up, then a cosine to 0
     warmup: float  # share of all steps
     weight_decay: float  # decoupled; of kernels, not of biases
-    average: float = 0.0  # weights are a moving average over the steps with this momentum; 0: none
+    average: float = 0.0  # momentum of the weights' mean over the steps, less in a short training

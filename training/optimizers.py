@@ -12,6 +12,8 @@ import keras
 
 from training.optimizer import Optimizer
 
+AVERAGED = 0.125  # of a training, at most: its first steps are no part of what it ends in
+
 
 def build(optimizer: Optimizer, steps: int) -> keras.Optimizer:
     """A Keras optimizer for so many steps."""
@@ -24,7 +26,8 @@ def build(optimizer: Optimizer, steps: int) -> keras.Optimizer:
     )
     options: dict[str, Any] = {"weight_decay": optimizer.weight_decay}
     if optimizer.average:
-        options |= {"use_ema": True, "ema_momentum": optimizer.average}
+        momentum = min(optimizer.average, 1 - 1 / max(1, AVERAGED * steps))
+        options |= {"use_ema": True, "ema_momentum": momentum}
     if optimizer.kind == "muon":
         options |= {"adam_weight_decay": optimizer.weight_decay}
         built = KernelMuon(schedule, **options)

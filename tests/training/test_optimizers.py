@@ -92,6 +92,15 @@ def test_what_is_no_convolution_is_adamws_under_muon_too(shape: tuple[int, ...])
     assert np.array_equal(step(shape, gradient, "muon"), step(shape, gradient, "adamw"))
 
 
+@pytest.mark.parametrize(
+    ("steps", "momentum"), [(10**6, 0.999), (8000, 0.999), (2000, 0.996), (8, 0.0), (1, 0.0)]
+)
+def test_a_short_training_averages_over_an_eighth_of_its_steps_at_most(
+    steps: int, momentum: float
+) -> None:
+    assert build(replace(ADAMW, average=0.999), steps).ema_momentum == pytest.approx(momentum)
+
+
 def test_weights_are_averaged_over_the_steps_if_asked() -> None:
     weight = keras.Variable(np.zeros(1), dtype="float32", name="kernel")
     optimizer = build(replace(ADAMW, warmup=0.0, weight_decay=0.0, average=0.9), steps=10**6)
