@@ -8,10 +8,10 @@ from app.card import Card
 from app.classifier import Classifier
 from training.data import Data
 from training.export.file import write
-from training.finish import calibration, exported, finish, judged
+from training.finish import exported, finish, judged, temperature_of
 from training.progress import Progress
 from training.recipes import Recipe
-from training.run import Run, read, run_folder
+from training.run import Run, read, run_folder, validation_folder
 from training.train import train
 
 
@@ -26,10 +26,10 @@ def build(recipe: Recipe, data: Data, runs: Path, models: Path, progress: Progre
     may be. Raises Stopped, ExportError, or ModelRefused if the file does not prove itself.
     """
     ships, *others = recipe.seeds
-    aside = runs / f"{recipe.name}-validation"
-    temperature = calibration(
+    aside = validation_folder(runs, recipe.name)
+    temperature = temperature_of(
         _trained(recipe, data, ships, aside, recipe.validation, progress), data
-    ).temperature
+    )
     trained = {
         seed: _trained(recipe, data, seed, run_folder(runs, recipe.name, seed), 0, progress)
         for seed in recipe.seeds

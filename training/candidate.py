@@ -61,14 +61,15 @@ def of_run(run: Run) -> Candidate:
         metrics = Classifier(content).card.metrics
         test_accuracy = metrics.accuracy if metrics else None
     ends = [0.0, *(row["seconds"] for row in run.history)]
+    epochs = [end - start for start, end in pairwise(ends)]
     return Candidate(
         name=run.folder.name,
         layers=layers,
         content=content,
         run_one_image=_runner(content, pixels),
-        validation_accuracy=run.history[-1].get("validation_accuracy"),
+        validation_accuracy=run.measured.get("validation_accuracy"),
         test_accuracy=test_accuracy,
-        seconds_per_epoch=median(end - start for start, end in pairwise(ends)),
+        seconds_per_epoch=median(epochs) if epochs else None,
     )
 
 

@@ -16,7 +16,7 @@ import keras
 
 from app import __version__
 from app.card import Card, Dataset
-from training.data import Data
+from training.data import FOLDER, Data
 from training.recipes import Recipe
 from training.run import Run, epochs
 
@@ -24,11 +24,12 @@ from training.run import Run, epochs
 def card_of(run: Run, data: Data) -> Card:
     """The card of a run, without metrics, layers and proof."""
     recipe = run.recipe
+    ours = not recipe.data.startswith(FOLDER)  # a network of one's own pictures is one's own
     return Card(
         name=recipe.name,
         description=recipe.description,
-        license="Apache-2.0",
-        author="The Convolu authors",
+        license="Apache-2.0" if ours else "",
+        author="The Convolu authors" if ours else "",
         labels=list(data.labels),
         preprocess=data.preprocess,
         dataset=Dataset(name=data.name, sha256=data.sha256),

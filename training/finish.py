@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 from app.classifier import Classifier, Probabilities
-from training.calibrate import Calibration, calibrate, fold
+from training.calibrate import calibrate, fold
 from training.card import card_of
 from training.data import Data
 from training.evaluate import answers, confusion, measure
@@ -19,15 +19,33 @@ from training.networks import load
 from training.progress import Progress
 from training.proof import proof_images
 from training.robustness import CHANGED, robustness
-from training.run import Run
+from training.run import NoRun, Run, read, validation_folder
 from training.train import predict, split
 
 
-def calibration(run: Run, data: Data) -> Calibration:
-    """How sure the network of a run may be, by the training images that it left out."""
-    _, held_out = split(data, run.validation)
-    model = load(run.last)
-    return calibrate(predict(model, run.recipe, data, held_out), data.y_train[held_out])
+def temperature_of(run: Run, data: Data) -> float:
+    """What to divide the logits of a run by, so that it is as sure as it may be.
+
+    By the training images that it left out, else by those that the run of its recipe did which was
+    made for that (`training.build`); 1 where there are none.
+    """
+    judge = run if run.validation else _validation_run(run)
+    if judge is None:
+        return 1.0
+    _, held_out = split(data, judge.validation)
+    if not len(held_out):
+        return 1.0
+    probabilities = predict(load(judge.last), judge.recipe, data, held_out)
+    return calibrate(probabilities, data.y_train[held_out]).temperature
+
+
+def _validation_run(run: Run) -> Run | None:
+    try:
+        found = read(validation_folder(run.folder.parent, run.recipe.name))
+    except NoRun:
+        return None
+    same = (found.recipe, found.data_sha256) == (run.recipe, run.data_sha256)
+    return found if same and found.finished else None
 
 
 def exported(run: Run, data: Data, temperature: float, facts: Mapping[str, object]) -> bytes:

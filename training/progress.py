@@ -28,9 +28,17 @@ class Progress:
     """
 
     def begin(
-        self, title: str, epochs: int, steps_per_epoch: int, finished_epochs: int = 0
+        self,
+        title: str,
+        epochs: int,
+        steps_per_epoch: int,
+        finished_epochs: int = 0,
+        best_accuracy: float = -inf,
     ) -> None:
-        """A training begins, or goes on after `finished_epochs`; `step` and `epoch` follow."""
+        """A training begins, or goes on after `finished_epochs`; `step` and `epoch` follow.
+
+        `best_accuracy` is the best of the finished epochs on held-out images.
+        """
 
     def stage(self, title: str, total: int) -> None:
         """Other long work begins, such as the decoding of `total` pictures; `step` follows."""
@@ -62,10 +70,12 @@ def progress(mode: Mode = "auto") -> Progress:
 class Course:
     """How far a training is, how long it will take yet, and which of its epochs was the best."""
 
-    def __init__(self, title: str, epochs: int, finished_epochs: int, clock: Clock) -> None:
+    def __init__(
+        self, title: str, epochs: int, finished_epochs: int, best_accuracy: float, clock: Clock
+    ) -> None:
         self.title, self.epochs, self.finished = title, epochs, finished_epochs
         self._began_at, self._began, self._clock = finished_epochs, clock(), clock
-        self._best = -inf
+        self._best = best_accuracy
 
     def seconds_left(self, share_of_epoch: float = 0.0) -> float | None:
         """None as long as there is nothing to judge by."""
@@ -92,9 +102,14 @@ class Lines(Progress):
         self._stage: tuple[str, int, float] | None = None
 
     def begin(
-        self, title: str, epochs: int, steps_per_epoch: int, finished_epochs: int = 0
+        self,
+        title: str,
+        epochs: int,
+        steps_per_epoch: int,
+        finished_epochs: int = 0,
+        best_accuracy: float = -inf,
     ) -> None:
-        self._course = Course(title, epochs, finished_epochs, self._clock)
+        self._course = Course(title, epochs, finished_epochs, best_accuracy, self._clock)
         self._say(f"{title}: {epochs} epochs of {steps_per_epoch:,} steps")
 
     def stage(self, title: str, total: int) -> None:
@@ -131,7 +146,12 @@ class JsonLines(Progress):
         self._out = out
 
     def begin(
-        self, title: str, epochs: int, steps_per_epoch: int, finished_epochs: int = 0
+        self,
+        title: str,
+        epochs: int,
+        steps_per_epoch: int,
+        finished_epochs: int = 0,
+        best_accuracy: float = -inf,
     ) -> None:
         self._write(
             "begin",

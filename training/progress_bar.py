@@ -8,8 +8,10 @@ out where NO_COLOR is set.
 
 from __future__ import annotations
 
+import atexit
 import time
 from dataclasses import dataclass, field
+from math import inf
 
 from rich.console import Console
 from rich.live import Live
@@ -48,9 +50,14 @@ class Bar(Progress):
         self._steps_per_epoch = 0
 
     def begin(
-        self, title: str, epochs: int, steps_per_epoch: int, finished_epochs: int = 0
+        self,
+        title: str,
+        epochs: int,
+        steps_per_epoch: int,
+        finished_epochs: int = 0,
+        best_accuracy: float = -inf,
     ) -> None:
-        self._course = Course(title, epochs, finished_epochs, self._clock)
+        self._course = Course(title, epochs, finished_epochs, best_accuracy, self._clock)
         self._steps_per_epoch = steps_per_epoch
         self._show(self._epoch_part(finished_epochs + 1), Text(title, style="bold"))
 
@@ -94,6 +101,7 @@ class Bar(Progress):
                 redirect_stdout=False,  # what is written there is data
             )
             self._live.start()
+            atexit.register(self._live.stop)  # whatever ends the command, the cursor comes back
         self._live.refresh()  # else the old bar would be drawn once more, under `above`
         if above is not None:
             self._console.print(above, no_wrap=True, overflow="crop", crop=True)

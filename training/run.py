@@ -33,6 +33,10 @@ class NoRun(ValueError):
     """A folder is not a run; the message says what is missing."""
 
 
+class Diverged(RuntimeError):
+    """The loss of a training is no number any more; the message says what to change."""
+
+
 @dataclass(frozen=True)
 class Run:
     """What decided the weights in a folder. `validation` training images were left out to judge."""
@@ -76,7 +80,7 @@ class Run:
 
 
 def begin(folder: Path, recipe: Recipe, data: Data, seed: int, validation: int) -> Run:
-    """Claim a folder for a run. Raises FileExistsError if it holds one of other facts."""
+    """Claim a folder for a run. Raises FileExistsError if it holds one of other facts; NoRun."""
     run = Run(folder, recipe, seed, validation, data.sha256)
     path = folder / "run.json"
     facts = {
@@ -86,6 +90,7 @@ def begin(folder: Path, recipe: Recipe, data: Data, seed: int, validation: int) 
         "data_sha256": data.sha256,
     }
     if path.exists():
+        read(folder)
         if _decisive(json.loads(path.read_text())) != _decisive(json.loads(json.dumps(facts))):
             raise FileExistsError(
                 f"{folder} holds a run of other facts (recipe, seed, validation or data). "
@@ -103,7 +108,7 @@ def read(folder: Path) -> Run:
         facts = json.loads((folder / "run.json").read_text())
         recipe = TypeAdapter(Recipe).validate_python(facts["recipe"])
         return Run(folder, recipe, facts["seed"], facts["validation"], facts["data_sha256"])
-    except FileNotFoundError as exc:
+    except (FileNotFoundError, NotADirectoryError) as exc:
         raise NoRun(f"{folder} is no run folder: it has no run.json.") from exc
     except (ValueError, KeyError, TypeError, ValidationError) as exc:
         raise NoRun(
@@ -123,6 +128,11 @@ def epochs(folder: Path) -> list[Epoch]:
 def run_folder(runs: Path, name: str, seed: int) -> Path:
     """Where the run of a recipe with a seed is kept."""
     return runs / f"{name}-seed{seed}"
+
+
+def validation_folder(runs: Path, name: str) -> Path:
+    """Where the run of a recipe is kept that leaves images out, to judge how sure others may be."""
+    return runs / f"{name}-validation"
 
 
 def write(path: Path, text: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from math import inf, isfinite
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from training.data import Data
 from training.interrupt import Interrupt
 from training.progress import Progress
 from training.recipes import Recipe
-from training.run import begin, write
+from training.run import Diverged, begin, write
 from training.transfer.start import start
 from training.whitening import whitening_kernel
 
@@ -33,12 +34,13 @@ def train(
     With `validation`, so many training images are left out and judged after each epoch: for
     choosing a recipe. A finished run of the same facts is read back, one that was broken off goes
     on after its last whole epoch. The first Ctrl+C ends it after the epoch: then the run is not
-    `finished`. Raises FileExistsError if the folder holds a run of other facts.
+    `finished`. Raises FileExistsError if the folder holds a run of other facts, and Diverged.
     """
     run = begin(folder, recipe, data, seed, validation)
     if run.finished:
         return networks.load(run.last)
     history = run.history if run.checkpoint(len(run.history)).exists() else []
+    run.last.unlink(missing_ok=True)  # of a run that was stopped: soon it is not the last any more
     kept, held_out = split(data, validation)
     keras.utils.set_random_seed(seed)
     batches = Batches(recipe, data, kept, seed, first_epoch=len(history))
@@ -60,13 +62,15 @@ def train(
         model.optimizer.build(model.trainable_variables)
         model.load_weights(run.checkpoint(len(history)))
     judge = network(recipe, data.x_train.shape[1:], len(data.labels))  # float32, whatever trains it
-    judge.set_weights(model.get_weights())  # of a head alone there are no epochs to wait for
+    # Of a head alone there are no epochs to wait for; a run may have been broken off before saving.
+    judge.set_weights(_averaged(model) if history else model.get_weights())
     started = time.monotonic() - (history[-1]["seconds"] if history else 0)
     interrupt = Interrupt()
 
     class Watch(keras.callbacks.Callback):  # type: ignore[misc]
         def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002
             interrupt.doing = f"epoch {epoch + 1}"
+            _reseed(model, epoch * len(batches))
 
         def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
             progress.step(batch + 1, logs)
@@ -76,8 +80,14 @@ def train(
             row |= {name: float(value) for name, value in (logs or {}).items()}
             row["learning_rate"] = float(model.optimizer.learning_rate)
             judge.set_weights(_averaged(model))
-            if validation:
+            if len(held_out):
                 row |= _judged(judge, recipe, data, held_out)
+            if not isfinite(row["loss"] + row.get("validation_loss", 0)):
+                raise Diverged(
+                    f"{folder} diverged in epoch {epoch + 1}: its loss is no number any more. "
+                    "Train again with a smaller --learning-rate."
+                )
+            if len(held_out):
                 before = [earlier["validation_accuracy"] for earlier in history]
                 if row["validation_accuracy"] > max(before, default=-1.0):
                     _save(judge, folder / "best.keras")
@@ -89,7 +99,8 @@ def train(
             self.model.stop_training = interrupt.asked
 
     if len(history) < recipe.epochs:
-        progress.begin(run.folder.name, recipe.epochs, len(batches), len(history))
+        best = max((row.get("validation_accuracy", -inf) for row in history), default=-inf)
+        progress.begin(run.folder.name, recipe.epochs, len(batches), len(history), best)
         try:
             with interrupt:
                 model.fit(
@@ -118,8 +129,8 @@ def network(recipe: Recipe, image: tuple[int, ...], classes: int) -> keras.Model
 def split(data: Data, validation: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Indices of the training images that are trained on, and of those that judge.
 
-    About `validation` images judge, of each class its share and never all. Where images came as a
-    part of their own to judge by, they are the ones.
+    About `validation` images judge, of each class its share and never all; of few images one, if
+    any class can spare it. Where images came as a part of their own to judge by, they are the ones.
     """
     if validation and data.validation_images:
         indices = np.arange(len(data.x_train))
@@ -130,7 +141,18 @@ def split(data: Data, validation: int) -> tuple[NDArray[np.int64], NDArray[np.in
         of_class = order[data.y_train[order] == label]
         share = round(validation * len(of_class) / len(order))
         judges[of_class[: min(share, len(of_class) - 1)]] = True
+    if validation and not judges.any():
+        spare = np.bincount(data.y_train)[data.y_train[order]] > 1
+        judges[order[spare][:1]] = True
     return order[~judges[order]], order[judges[order]]
+
+
+def _reseed(model: keras.Model, step: int) -> None:
+    """What dropout leaves out follows from its seed and the step; no checkpoint of Keras has it."""
+    for variable in model.variables:
+        if variable.name == "seed_generator_state":
+            seed, _ = keras.ops.convert_to_numpy(variable.value)
+            variable.assign([seed, step])
 
 
 def _save(model: keras.Model, path: Path) -> None:

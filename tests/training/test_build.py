@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from importlib.metadata import version
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,9 @@ from training.build import Stopped, build
 from training.calibrate import fold
 from training.evaluate import measure
 from training.export.half import rounded
+from training.finish import temperature_of
 from training.progress import Progress
+from training.run import read
 
 pytestmark = pytest.mark.train
 
@@ -41,7 +44,12 @@ class Reports(Progress):
         self._run = ""
 
     def begin(
-        self, title: str, epochs: int, steps_per_epoch: int, finished_epochs: int = 0
+        self,
+        title: str,
+        epochs: int,
+        steps_per_epoch: int,
+        finished_epochs: int = 0,
+        best_accuracy: float = -inf,
     ) -> None:
         self._run = title
 
@@ -115,6 +123,18 @@ def test_one_run_leaves_images_out_and_those_that_count_do_not(built: Built) -> 
         history = built.folder / "runs" / name / "history.json"
         for row in json.loads(history.read_text()):
             assert ("validation_accuracy" in row) == left_out
+
+
+@pytest.mark.parametrize("seed", RECIPE.seeds)
+def test_whoever_exports_a_run_of_it_later_finds_the_temperature_too(
+    built: Built, seed: int
+) -> None:
+    run = read(built.folder / "runs" / f"tiny-seed{seed}")
+    assert built.card.metrics is not None
+    assert built.card.metrics.temperature not in (None, 1)
+    assert temperature_of(run, DATA) == built.card.metrics.temperature
+    elsewhere = replace(run, data_sha256="of other data")
+    assert temperature_of(elsewhere, DATA) == 1
 
 
 def test_the_metrics_are_those_of_the_file_that_ships_on_png_files(

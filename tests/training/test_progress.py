@@ -141,6 +141,15 @@ def test_a_stage_tells_how_long_it_took() -> None:
     assert out.getvalue().splitlines()[1:] == ["decoding cats-dogs: 4,000 in 1 min 15 s"]
 
 
+def test_what_was_best_before_a_stop_is_not_forgotten() -> None:
+    out = io.StringIO()
+    lines = Lines(out)
+    lines.begin("a net", 3, 1, finished_epochs=1, best_accuracy=0.9)
+    for number, accuracy in ((2, 0.5), (3, 0.95)):
+        lines.epoch(number, {"validation_accuracy": accuracy})
+    assert [" best " in line for line in out.getvalue().splitlines()[1:]] == [False, True]
+
+
 def test_best_is_an_epoch_that_is_better_than_all_before_it() -> None:
     out = io.StringIO()
     lines = Lines(out)

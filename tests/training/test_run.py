@@ -75,6 +75,19 @@ def test_what_is_no_run_is_said_so(content: str | None, message: str, tmp_path: 
         read(tmp_path)
 
 
+@pytest.mark.parametrize("content", ["", "[]", "{}"])
+def test_a_folder_that_holds_no_run_is_not_gone_on_with(content: str, tmp_path: Path) -> None:
+    (tmp_path / "run.json").write_text(content)
+    with pytest.raises(NoRun, match="not what this version writes"):
+        begin(tmp_path, RECIPES["mnist-1conv"], DATA, seed=1, validation=0)
+
+
+def test_a_file_is_no_run(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(NoRun, match="no run folder"):
+        read(tmp_path / "file")
+
+
 def test_a_run_is_finished_when_every_epoch_is_done_and_its_weights_are_there(
     tmp_path: Path,
 ) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import shutil
 import signal
@@ -21,7 +22,7 @@ from training.normalise import Normalise
 from training.optimizer import Optimizer
 from training.progress import Progress
 from training.recipes import NetworkOption, Recipe
-from training.run import read
+from training.run import Diverged, read
 from training.train import network, split, train
 
 pytestmark = pytest.mark.train
@@ -81,7 +82,12 @@ class Run(Progress):
         return self
 
     def begin(
-        self, title: str, epochs: int, steps_per_epoch: int, finished_epochs: int = 0
+        self,
+        title: str,
+        epochs: int,
+        steps_per_epoch: int,
+        finished_epochs: int = 0,
+        best_accuracy: float = -math.inf,
     ) -> None:
         self.begun.append((title, epochs, steps_per_epoch, finished_epochs))
 
@@ -231,18 +237,29 @@ def test_the_same_seed_gives_the_same_weights(run_on_all: Run, tmp_path: Path) -
 
 
 AVERAGED = replace(
-    IN_BFLOAT16, epochs=3, optimizer=replace(TINY.optimizer, kind="muon", average=0.9)
+    IN_BFLOAT16,
+    epochs=3,
+    batch_size=8,  # so many steps that there is something to average
+    optimizer=replace(TINY.optimizer, kind="muon", average=0.9),
 )
 
 
-@pytest.mark.parametrize("done", [1, 2])
-def test_a_run_that_was_broken_off_goes_on_as_if_it_had_not_been(done: int, tmp_path: Path) -> None:
-    whole = Run(tmp_path / "whole").train(AVERAGED, bars(128))
+WITH_DROPOUT = replace(
+    AVERAGED, network="deep_photo", network_options={"stem": 4, "widths": (4, 6)}, augmentation=None
+)
+
+
+@pytest.mark.parametrize("done", [1, 2, 3])  # 3: all epochs done, and nothing saved
+@pytest.mark.parametrize("recipe", [AVERAGED, WITH_DROPOUT], ids=["averaged", "dropout"])
+def test_a_run_that_was_broken_off_goes_on_as_if_it_had_not_been(
+    recipe: Recipe, done: int, tmp_path: Path
+) -> None:
+    whole = Run(tmp_path / "whole").train(recipe, bars(128))
     broken = Run(tmp_path / "broken", breaks_off_after=done)
     with pytest.raises(KeyboardInterrupt):
-        broken.train(AVERAGED, bars(128))
+        broken.train(recipe, bars(128))
     assert not (broken.folder / "last.keras").exists()
-    rest = Run(broken.folder).train(AVERAGED, bars(128))
+    rest = Run(broken.folder).train(recipe, bars(128))
     assert [epoch for epoch, _ in rest.reports] == list(range(done + 1, 4))
     assert rest.measured() == whole.measured()[done:]
     assert np.array_equal(rest.weights, whole.weights)
@@ -267,6 +284,24 @@ def test_ctrl_c_ends_a_run_after_the_epoch_and_saves_what_it_has(tmp_path: Path)
     rest = Run(stopped.folder).train(AVERAGED, bars(128))
     whole = Run(tmp_path / "whole").train(AVERAGED, bars(128))
     assert np.array_equal(rest.weights, whole.weights)
+
+
+def test_what_a_stopped_run_saved_is_not_taken_for_its_end(tmp_path: Path) -> None:
+    Run(tmp_path / "run", asks_to_stop_after=1).train(AVERAGED, bars(128))
+    broken = Run(tmp_path / "run", breaks_off_after=3)
+    with pytest.raises(KeyboardInterrupt):
+        broken.train(AVERAGED, bars(128))
+    assert not read(broken.folder).finished
+    rest = Run(broken.folder).train(AVERAGED, bars(128))
+    assert np.array_equal(rest.weights, Run(tmp_path / "whole").train(AVERAGED, bars(128)).weights)
+
+
+def test_a_training_whose_loss_is_no_number_ends_with_advice(tmp_path: Path) -> None:
+    wild = replace(TINY, optimizer=replace(TINY.optimizer, learning_rate=1e30, warmup=0.0))
+    with pytest.raises(Diverged, match=r"diverged in epoch 1.*smaller --learning-rate"):
+        Run(tmp_path).train(wild, bars(128))
+    assert not read(tmp_path).history
+    assert not read(tmp_path).finished
 
 
 def test_who_watches_is_told_of_every_step_and_of_the_end(run: Run) -> None:
@@ -355,6 +390,21 @@ def test_of_every_class_an_image_is_left_to_train_on(validation: int) -> None:
     data = replace(bars(10), y_train=np.array([0] * 7 + [1] * 2 + [2]))
     kept, _ = split(data, validation)
     assert set(data.y_train[kept]) == {0, 1, 2}
+
+
+@pytest.mark.parametrize(
+    ("images", "judging"), [([2, 2], 1), ([4, 4], 1), ([1, 3], 1), ([1, 1], 0), ([40, 40], 1)]
+)
+def test_of_few_images_one_judges_if_a_class_can_spare_it(images: list[int], judging: int) -> None:
+    data = replace(bars(sum(images)), y_train=np.repeat(range(len(images)), images))
+    kept, judges = split(data, 1)
+    assert len(judges) == judging
+    assert set(data.y_train[kept]) == set(range(len(images)))
+
+
+def test_where_no_image_can_judge_a_run_goes_without(tmp_path: Path) -> None:
+    run = Run(tmp_path).train(replace(TINY, epochs=1), bars(10), validation=1)
+    assert "validation_accuracy" not in run.reports[0][1]
 
 
 def test_images_that_came_to_judge_by_are_the_ones() -> None:

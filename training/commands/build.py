@@ -17,6 +17,7 @@ from training.commands.options import (
 )
 from training.pretrained.lite0_weights import WeightsError
 from training.progress import progress as progress_of
+from training.run import Diverged, NoRun
 
 IMAGENET = "imagenet-lite0"  # no recipe: nobody trains it here
 
@@ -41,7 +42,7 @@ def build(
         loaded = data_of(recipe, data)
         try:
             card = build_model(recipe, loaded, runs, models, progress_of(progress))
-        except (FileExistsError, Stopped, WeightsError) as exc:
+        except (Diverged, NoRun, OSError, Stopped, WeightsError) as exc:
             fail(str(exc))
         assert card.metrics is not None
         seeds = card.metrics.seed_accuracies

@@ -13,6 +13,7 @@ from training.candidate import Candidate, of_file, of_recipe, of_run
 from training.commands.options import fail, recipe_named
 from training.compare import FORMATS, Format, Order
 from training.compare import compare as compared
+from training.pretrained.lite0_weights import WeightsError
 from training.run import NoRun, read
 
 
@@ -45,9 +46,9 @@ def _candidate(what: str) -> Candidate:
             return of_recipe(recipe_named(what))
         run = read(path)
         if not run.last.exists():
-            fail(f"{path} has no weights yet: let its training end.")
+            fail(f"{path} has no weights yet: let its training end, or go on with it by --resume.")
         return of_run(run)
-    except (EmptyFeatureMap, ExportError, NoRun) as exc:
+    except (EmptyFeatureMap, ExportError, NoRun, WeightsError) as exc:
         fail(str(exc))
     except (OSError, ModelRefused) as exc:
         fail(f"{path}: {exc}")

@@ -26,7 +26,7 @@ def evaluate(run: RunFolder, data: DataOption = None) -> None:
     Do it once, when all choices are made: who chooses by the test images measures nothing.
     """
     found = run_in(run)
-    print(said(Classifier(measured(found, data).read_bytes()).card))
+    print(said(card_in(measured(found, data))))
 
 
 def run_in(folder: Path) -> Run:
@@ -36,7 +36,7 @@ def run_in(folder: Path) -> Run:
     except NoRun as exc:
         fail(str(exc))
     if not run.last.exists():
-        fail(f"{folder} has no weights yet: let its first epoch end.")
+        fail(f"{folder} has no weights yet: let its training end, or go on with it by --resume.")
     return run
 
 
@@ -47,25 +47,42 @@ def measured(
     progress: Progress | None = None,
 ) -> Path:
     """The model file of a run, made and measured unless it is there."""
+    if data is not None:
+        _check(run, data)
     path = run.folder / f"{run.recipe.name}.onnx"
     if path.exists() and path.stat().st_mtime >= run.last.stat().st_mtime:
         return path
     choose_backend()
     from training.export import ExportError
     from training.export.file import write
-    from training.finish import calibration, finish
+    from training.finish import finish, temperature_of
 
-    data = data or data_of(run.recipe, data_folder)
-    if data.sha256 != run.data_sha256:
-        fail(f"{run.folder} was trained on other data than {run.recipe.data} is now.")
+    if data is None:
+        data = data_of(run.recipe, data_folder, run.folder.parent)
+        _check(run, data)
     try:
-        temperature = calibration(run, data).temperature if run.validation else 1.0
         progress = progress or progress_of()
-        write(path, finish(run, data, temperature, progress))
+        write(path, finish(run, data, temperature_of(run, data), progress))
         progress.end()
-    except (ExportError, ModelRefused) as exc:
+    except (ExportError, ModelRefused, OSError) as exc:
         fail(str(exc))
     return path
+
+
+def card_in(path: Path) -> Card:
+    """The card of a run's model file; ends the command if somebody has damaged it."""
+    try:
+        return Classifier(path.read_bytes()).card
+    except (ModelRefused, OSError) as exc:
+        fail(f"{path}: {exc} Remove it: it is made again.")
+
+
+def _check(run: Run, data: Data) -> None:
+    if data.sha256 != run.data_sha256:
+        fail(
+            f"{run.folder} was trained on other data than {run.recipe.data} is now. Train again, "
+            "or name where they lie with --data."
+        )
 
 
 def said(card: Card) -> str:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from app.classifier import Classifier
-from training.commands.evaluate import RunFolder, measured, run_in, said
-from training.commands.options import DataOption, Models
+from training.commands.evaluate import RunFolder, card_in, measured, run_in, said
+from training.commands.options import DataOption, Models, fail
 
 
 def export(run: RunFolder, data: DataOption = None, models: Models = Path("models")) -> None:
@@ -14,9 +13,13 @@ def export(run: RunFolder, data: DataOption = None, models: Models = Path("model
     from training.export.file import write
 
     found = run_in(run)
-    content = measured(found, data).read_bytes()
+    file = measured(found, data)
+    card, content = card_in(file), file.read_bytes()
     path = models / f"{found.recipe.name}.onnx"
-    write(path, content)
-    print(said(Classifier(content).card))
+    try:
+        write(path, content)
+    except OSError as exc:
+        fail(f"{models} cannot be written to: {exc}")
+    print(said(card))
     print(f"{path}: {len(content) / 1e6:.1f} MB, proven. Serve it:")
     print(f"  CONVOLU_DEFAULT_MODEL={found.recipe.name} make serve")

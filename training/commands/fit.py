@@ -46,7 +46,7 @@ def fit(
     batch_size: Annotated[int | None, typer.Option(min=1)] = None,
     learning_rate: Annotated[float | None, typer.Option(min=0)] = None,
     validation: Annotated[int | None, typer.Option(min=0, help="Images to judge by.")] = None,
-    seed: Annotated[int, typer.Option(help="Another than those of `build`.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Another than those of `build`.")] = 0,
     runs: Runs = Path("runs"),
     resume: Annotated[bool, typer.Option(help="Go on with a run that was stopped.")] = False,
     progress: ProgressOption = "auto",
@@ -78,7 +78,7 @@ def fit(
     from training.run import run_folder
     from training.train import train
 
-    loaded = data_of(chosen, data)
+    loaded = data_of(chosen, data, runs)
     folder = run_folder(runs, chosen.name, seed)
     run = one_run(train, chosen, loaded, seed, folder, resume, progress_of(progress))
     print(f"{folder}: {judgement(run.measured)}")

@@ -8,15 +8,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from app.classifier import Classifier
 from app.preprocess import Preprocess
 from training.backend import choose_backend
-from training.commands.evaluate import measured, said
+from training.commands.evaluate import card_in, measured, run_in, said
 from training.commands.one_run import changed, one_run
 from training.commands.options import fail
 from training.data import FOLDER, Data, DataError, findings, load, write_split
 from training.data.tree import read_tree
 from training.progress import Progress
+from training.recipes import Recipe
+from training.run import Run, read
 
 if TYPE_CHECKING:
     from training.pretrained.backbone import Backbone
@@ -37,13 +38,15 @@ def fit_own(
 ) -> None:
     """Train on `source`, folder:PATH, and measure the result on the pictures of its test part."""
     path = Path(source.removeprefix(FOLDER)).expanduser().resolve()
+    if str(path).encode(errors="replace").decode() != str(path):  # its name stands in the file
+        fail(f"The path {str(path)!r} is no text in UTF-8. Rename the folder.")
     spec, name = f"{FOLDER}{path}", name or path.name
     choose_backend()
     from training.own import AS_SEEN, from_pretrained, from_scratch
-    from training.train import train
-    from training.transfer.start import tuning_paid
 
     start = start or _start(path)
+    if weights is not None and start in (PRETRAINED, SCRATCH):
+        fail(f"--from {start} has no use for --weights: name what they are of, with --from.")
     if start == SCRATCH:
         data = _read(spec, AS_SEEN, runs, progress)
         recipe = from_scratch(name, spec, len(data.x_train))
@@ -51,18 +54,44 @@ def fit_own(
         backbone = _backbone(start, weights)
         data = _read(spec, backbone.preprocess, runs, progress)
         recipe = from_pretrained(name, spec, len(data.x_train), backbone, weights)
-    recipe, folder = changed(recipe, options), runs / name
-    run = one_run(train, recipe, data, seed, folder, resume, progress)
-    if recipe.head_first and recipe.epochs and not tuning_paid(run):
-        print("The new head alone judges held-out pictures better: it is taken.", file=sys.stderr)
-        recipe, folder = replace(recipe, epochs=0), runs / f"{name}-head"
-        run = one_run(train, recipe, data, seed, folder, resume, progress)
+    run = _trained(changed(recipe, options), data, seed, runs / name, resume, progress)
     if data.split is not None:
-        write_split(data.split, folder)
-    file = measured(run, None, data, progress)
-    print(said(Classifier(file.read_bytes()).card))
-    print(f"  convolu-train report {folder}     # draws it: curves, confusion, mistakes")
-    print(f"  convolu-train export {folder}     # puts it into models/")
+        write_split(data.split, run.folder)
+    print(said(card_in(measured(run, None, data, progress))))
+    print(f"  convolu-train report {run.folder}     # draws it: curves, confusion, mistakes")
+    print(f"  convolu-train export {run.folder}     # puts it into models/")
+
+
+def _trained(
+    recipe: Recipe, data: Data, seed: int, folder: Path, resume: bool, progress: Progress
+) -> Run:
+    """The run in `folder`: of a pretrained network the one that held-out pictures are for.
+
+    Its last layers are tuned in `folder`-tuned. That becomes `folder` if it judges them better than
+    the head alone does; else the head alone is trained there.
+    """
+    from training.train import split, train
+    from training.transfer.start import tuning_paid
+
+    def run(recipe: Recipe, folder: Path) -> Run:
+        return one_run(train, recipe, data, seed, folder, resume, progress)
+
+    if not recipe.head_first or recipe.epochs == 0:
+        return run(recipe, folder)
+    head_alone = replace(recipe, epochs=0)
+    if folder.exists():
+        taken = head_alone if resume and run_in(folder).recipe.epochs == 0 else recipe
+        return run(taken, folder)
+    if not len(split(data, recipe.validation)[1]):
+        print(
+            "No picture is left out to judge tuning by: the head alone is taken.", file=sys.stderr
+        )
+        return run(head_alone, folder)
+    tuned = run(recipe, folder.with_name(f"{folder.name}-tuned"))
+    if tuning_paid(tuned):
+        return read(tuned.folder.rename(folder))
+    print("The new head alone judges held-out pictures better: it is taken.", file=sys.stderr)
+    return run(head_alone, folder)
 
 
 def _start(path: Path) -> str:
@@ -98,6 +127,6 @@ def _read(spec: str, preprocess: Preprocess, runs: Path, progress: Progress) -> 
         fail(str(exc))
     for finding in findings(data.split) if data.split else []:
         print(finding, file=sys.stderr)
-    counts = f"{len(data.x_train):,} pictures to train on, {len(data.x_test):,} to test"
+    counts = f"{len(data.x_train):,} pictures to train and choose by, {len(data.x_test):,} to test"
     print(f"{len(data.labels)} classes: {counts}", file=sys.stderr)
     return data

@@ -12,7 +12,7 @@ from training.data import Data
 from training.pretrained.lite0_weights import WeightsError
 from training.progress import Progress
 from training.recipes import Recipe
-from training.run import Run, read
+from training.run import Diverged, NoRun, Run, read
 
 
 def changed(recipe: Recipe, options: Mapping[str, Any]) -> Recipe:
@@ -43,7 +43,7 @@ def one_run(
         fail(f"{folder} is there already. Go on with it by --resume, or keep runs elsewhere.")
     try:
         train(recipe, data, seed, folder, recipe.validation, progress)
-    except (FileExistsError, WeightsError) as exc:
+    except (Diverged, NoRun, OSError, WeightsError) as exc:
         fail(str(exc))
     run = read(folder)
     if not run.finished:

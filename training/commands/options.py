@@ -50,11 +50,18 @@ def varied(name: str, variant: Variant) -> Recipe:
         fail(str(exc))
 
 
-def data_of(recipe: Recipe, source: str | None) -> Data:
+def data_of(recipe: Recipe, source: str | None, runs: Path = Path("runs")) -> Data:
     """The data of a recipe, which lie in `source`; ends the command if they cannot be had."""
-    folder = None if source is None or source.startswith(FOLDER) else Path(source)
+    spec, folder = recipe.data, None if source is None else Path(source)
+    if source is not None and source.startswith(FOLDER):
+        if not spec.startswith(FOLDER):
+            fail(
+                f"{recipe.name} is trained on {spec}. For pictures of your own leave the recipe "
+                f"out: convolu-train fit --data {source}"
+            )
+        spec, folder = source, None  # they may have been moved
     try:
-        return load(recipe.data, folder, recipe.preprocess)
+        return load(spec, folder, recipe.preprocess, runs / "cache")
     except DataError as exc:
         fail(str(exc))
 

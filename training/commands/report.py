@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from training.backend import choose_backend
-from training.commands.evaluate import RunFolder, measured, run_in
+from training.commands.evaluate import RunFolder, card_in, measured, run_in
 from training.commands.options import DataOption, data_of
 
 
@@ -13,8 +13,10 @@ def report(run: RunFolder, data: DataOption = None) -> None:
     choose_backend()
     from training.report.run import write_report
 
-    pictures = data_of(found.recipe, data)
-    content = measured(found, data, pictures).read_bytes()
+    pictures = data_of(found.recipe, data, found.folder.parent)
+    file = measured(found, data, pictures)
+    card_in(file)
+    content = file.read_bytes()
     files = pictures.test_files
     names = [f"{path.parent.name}/{path.name}" for path in files] if files else None
     measured_on = "the test images"  # the card says it better

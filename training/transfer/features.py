@@ -6,6 +6,7 @@ A frozen network says the same of a picture every time, so a head is trained on 
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import Path
 
 import keras
@@ -37,9 +38,12 @@ def cached_features(
     path = folder / f"{digest.hexdigest()[:16]}.npy"
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)
-        half = path.with_suffix(".part")
-        _write(half, network, normalise, pixels, progress)
-        half.replace(path)
+        half = path.with_suffix(f".{os.getpid()}.part")  # another run may write the same
+        try:
+            _write(half, network, normalise, pixels, progress)
+            half.replace(path)
+        finally:
+            half.unlink(missing_ok=True)
     features: NDArray[np.float32] = np.load(path, mmap_mode="r")
     return features
 

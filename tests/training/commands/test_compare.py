@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from tests.training.test_candidate import DATA
 from tests.training.test_command_line import run_here
 from training.recipes import RECIPES
 from training.run import begin
+from training.train import network
 
 pytestmark = pytest.mark.train
 
@@ -69,3 +71,14 @@ def test_a_folder_that_is_no_run_or_has_no_weights_yet_ends_with_1(tmp_path: Pat
     refused = run_here("compare", tmp_path / "begun")
     assert refused.exit_code == 1
     assert "begun has no weights yet" in refused.stderr
+
+
+def test_a_head_alone_was_measured_but_took_no_epochs(tmp_path: Path) -> None:
+    recipe = replace(RECIPES["mnist-1conv"], epochs=0, head_first=True)
+    run = begin(tmp_path / "head", recipe, DATA, 1, 5)
+    network(recipe, (28, 28, 1), 10).save(run.last)
+    (run.folder / "head.json").write_text('{"loss": 0.3, "validation_accuracy": 0.8}')
+    done = run_here("compare", run.folder, "--format", "json")
+    assert done.exit_code == 0, done.output
+    (row,) = json.loads(done.stdout)
+    assert (row["validation_accuracy"], row["seconds_per_epoch"]) == (0.8, None)

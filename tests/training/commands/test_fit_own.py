@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import keras
@@ -57,7 +58,7 @@ def test_a_person_is_told_what_was_left_out_and_what_there_is(
     assert (
         "Left out, because they cannot be read as pictures or lie elsewhere: 1: Red/broken" in said
     )
-    assert "3 classes: 24 pictures to train on, 6 to test" in said
+    assert "3 classes: 24 pictures to train and choose by, 6 to test" in said
 
 
 def test_the_run_ends_measured_on_pictures_that_it_was_not_trained_on(
@@ -148,3 +149,128 @@ def test_a_network_that_cannot_be_had_ends_it_before_pictures_are_read(
     assert result.exit_code == 1
     assert reason in result.stderr
     assert "reading pictures" not in result.stderr
+
+
+def small(pictures: Path, folder: Path, each: int) -> Path:
+    """A few of the pictures of two classes."""
+    for name in ("Red", "blå"):
+        (folder / name).mkdir(parents=True)
+        for number in range(each):
+            shutil.copy(pictures / name / f"{number}.jpg", folder / name)
+    return folder
+
+
+@pytest.mark.parametrize("each", [2, 5])
+def test_few_pictures_are_enough(pictures: Path, tmp_path: Path, each: int) -> None:
+    """Of 2, one is trained on and one tests: none is left to judge. Of 5 one is."""
+    result = run_here(
+        *("fit", "--data", f"folder:{small(pictures, tmp_path / 'few', each)}"),
+        *("--from", "scratch", "--epochs", "1", "--runs", tmp_path / "runs"),
+    )
+    assert result.exit_code == 0, result.output
+    assert "of 2 test images" in result.stdout
+
+
+@pytest.fixture(scope="module")
+def spoilt(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[list[str], Path]:
+    """What was asked, and the run, where tuning made a pretrained network worse."""
+    folder = tmp_path_factory.mktemp("spoilt")
+    asked = [
+        *("fit", "--data", f"folder:{pictures}", "--from", "MobileNet"),
+        *("--weights", str(saved_mobilenet(folder)), "--epochs", "1"),
+        *("--learning-rate", "0.5", "--runs", str(folder / "runs")),
+    ]
+    result = run_here(*asked)
+    assert result.exit_code == 0, result.output
+    assert "The new head alone judges held-out pictures better: it is taken." in result.stderr
+    return asked, folder / "runs" / "colours"
+
+
+def test_the_run_that_bears_the_name_is_the_one_that_was_taken(
+    spoilt: tuple[list[str], Path], tmp_path: Path
+) -> None:
+    asked, folder = spoilt
+    assert (read(folder).recipe.epochs, read(folder).finished) == (0, True)
+    assert read(folder.with_name("colours-tuned")).recipe.epochs == 1
+    assert (folder / "split.json").exists()
+    exported = run_here("export", folder, "--models", tmp_path)
+    assert exported.exit_code == 0, exported.output
+    assert (tmp_path / "colours.onnx").read_bytes() == (folder / "colours.onnx").read_bytes()
+    before = (folder / "last.keras").stat().st_mtime_ns
+    assert run_here(*asked, "--resume").exit_code == 0
+    assert (folder / "last.keras").stat().st_mtime_ns == before
+    again = run_here(*asked)
+    assert (again.exit_code, "is there already" in again.stderr) == (1, True)
+
+
+def test_without_a_picture_to_judge_by_nothing_is_tuned(pictures: Path, tmp_path: Path) -> None:
+    result = run_here(
+        *("fit", "--data", f"folder:{pictures}", "--from", "MobileNet", "--validation", "0"),
+        *("--weights", saved_mobilenet(tmp_path), "--runs", tmp_path / "runs"),
+    )
+    assert result.exit_code == 0, result.output
+    assert "No picture is left out to judge tuning by" in result.stderr
+    assert read(tmp_path / "runs" / "colours").recipe.epochs == 0
+
+
+@pytest.mark.parametrize("start", ["lite0", "scratch"])
+def test_weights_that_nobody_would_read_are_refused(
+    pictures: Path, tmp_path: Path, start: str
+) -> None:
+    result = run_here(
+        *("fit", "--data", f"folder:{pictures}", "--from", start, "--weights", "some.h5"),
+        *("--runs", tmp_path),
+    )
+    assert result.exit_code == 1
+    assert f"--from {start} has no use for --weights" in result.stderr
+
+
+def test_a_model_of_ones_own_pictures_is_ones_own(fitted: tuple[Path, Result]) -> None:
+    card = Classifier((fitted[0] / "colours.onnx").read_bytes()).card
+    assert (card.license, card.author) == ("", "")
+
+
+@pytest.mark.parametrize("command", ["report", "evaluate", "export"])
+def test_other_pictures_than_it_was_trained_on_are_refused(
+    fitted: tuple[Path, Result], pictures: Path, tmp_path: Path, command: str
+) -> None:
+    other = small(pictures, tmp_path / "colours", 4)
+    models = ["--models", str(tmp_path)] if command == "export" else []
+    file = (fitted[0] / "colours.onnx").rename(tmp_path / "aside.onnx")
+    try:
+        for measured_before in (False, True) if command == "report" else (False,):
+            if measured_before:
+                shutil.copy(file, fitted[0] / "colours.onnx")
+            result = run_here(command, fitted[0], "--data", f"folder:{other}", *models)
+            assert result.exit_code == 1
+            assert "was trained on other data" in result.stderr
+    finally:
+        shutil.move(file, fitted[0] / "colours.onnx")
+
+
+def test_pictures_that_were_moved_can_be_named(
+    fitted: tuple[Path, Result], pictures: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(pictures, tmp_path / "moved")
+    result = run_here("report", fitted[0], "--data", f"folder:{tmp_path / 'moved'}")
+    assert result.exit_code == 0, result.output
+
+
+def test_a_recipe_does_not_take_pictures_of_ones_own(pictures: Path, tmp_path: Path) -> None:
+    result = run_here("fit", "mnist-1conv", "--data", f"folder:{pictures}", "--runs", tmp_path)
+    assert result.exit_code == 1
+    assert "mnist-1conv is trained on mnist. For pictures of your own leave" in result.stderr
+
+
+def test_a_damaged_model_file_is_not_put_where_it_would_be_served(
+    fitted: tuple[Path, Result], tmp_path: Path
+) -> None:
+    whole = (fitted[0] / "colours.onnx").read_bytes()
+    (fitted[0] / "colours.onnx").write_bytes(whole[:5000])
+    try:
+        result = run_here("export", fitted[0], "--models", tmp_path)
+    finally:
+        (fitted[0] / "colours.onnx").write_bytes(whole)
+    assert result.exit_code == 1
+    assert "Remove it: it is made again" in result.stderr
+    assert list(tmp_path.iterdir()) == []
