@@ -59,8 +59,10 @@ def _of_recipe(recipe: Recipe) -> tuple[list[Layer], tuple[int, int, int]]:
 
 
 def _of_file(path: Path) -> tuple[list[Layer], tuple[int, int, int]]:
+    beside = path.with_suffix(".json")
     try:
-        card = Classifier(path.read_bytes()).card
+        card_json = beside.read_bytes() if beside.exists() else None
+        card = Classifier(path.read_bytes(), card_json).card
     except (OSError, ModelRefused) as exc:
         fail(f"{path}: {exc}")
     if not card.layers:

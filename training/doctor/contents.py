@@ -13,6 +13,8 @@ from math import prod
 import onnx
 from onnx import GraphProto, NodeProto, TensorProto, ValueInfoProto, helper
 
+_TWO_IN_A_BYTE = {TensorProto.INT4, TensorProto.UINT4, TensorProto.FLOAT4E2M1}
+
 
 @dataclass(frozen=True)
 class Tensor:
@@ -56,7 +58,7 @@ def contents(model: onnx.ModelProto) -> Contents:
     for tensor in tensors:
         name, numbers = _type(tensor.data_type), prod(tensor.dims)
         before = weights.get(name, Weights(0, 0))
-        size = numbers * _bytes_each(tensor.data_type)
+        size = _bytes(tensor.data_type, numbers)
         weights[name] = Weights(before.numbers + numbers, before.bytes + size)
     return Contents(
         ir_version=model.ir_version,
@@ -137,8 +139,10 @@ def _type(number: int) -> str:
     return {"float": "float32", "double": "float64"}.get(name, name)
 
 
-def _bytes_each(number: int) -> int:
+def _bytes(number: int, numbers: int) -> int:
+    if number in _TWO_IN_A_BYTE:
+        return (numbers + 1) // 2
     try:
-        return int(helper.tensor_dtype_to_np_dtype(number).itemsize)
+        return numbers * int(helper.tensor_dtype_to_np_dtype(number).itemsize)
     except KeyError:  # of a type that this onnx does not know
         return 0

@@ -53,13 +53,16 @@ class Report:
 
 def examine(path: Path) -> Report:
     """Look at a model file, and at the card beside it if there is one. Raises nothing."""
-    beside = path.with_suffix(".json")
+    content = card_json = None
     try:
         content = path.read_bytes()
+        beside = path.with_suffix(".json")
         card_json = beside.read_bytes() if beside.exists() else None
     except OSError as exc:
-        unread = f"it cannot be read: {exc.strerror}"
-        return Report(path.name, findings=[Finding(True, unread, "check its name and its rights")])
+        what = "it" if content is None else f"{beside.name}, the card beside it,"
+        unread = f"{what} cannot be read: {exc.strerror}"
+        finding = Finding(True, unread, "check its name and its rights")
+        return Report(path.name or str(path), findings=[finding])
     model = _parsed(content)
     found = contents(model)
     metadata = {text_of(one.key): text_of(one.value) for one in model.metadata_props}
@@ -173,6 +176,6 @@ def _differences(classifier: Classifier | None, card: Card | None) -> list[float
             answer = classifier.classify(classifier.pixels_from(image.data)[None])[0]
         except ConvoluError:
             continue  # a finding already
-        if len(answer) == len(expected):
+        if len(answer) == len(expected) and np.isfinite(answer).all():
             differences.append(float(np.abs(answer - expected).max()))
     return differences

@@ -10,6 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from app.errors import ModelRefused
@@ -224,7 +225,7 @@ def remedy_for(
     counts = Counter(map(str, labels if isinstance(labels, list) else []))
     words = {
         "file": file,
-        "stem": file.removesuffix(".onnx"),
+        "stem": Path(file).stem,
         "external": ", ".join(found.external),
         "extensions": ", ".join(name for name in found.operators if ":" in name),
         "duplicates": ", ".join(label for label, count in counts.items() if count > 1),

@@ -6,6 +6,7 @@ import json
 import textwrap
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, replace
+from pathlib import Path
 
 from app.card import Card
 from training.doctor.contents import Contents, Tensor
@@ -17,7 +18,7 @@ LABELS_SHOWN = 10
 
 def as_text(report: Report) -> str:
     """The verdict, what is in the file, then each finding with its remedy."""
-    lines = [f"{report.file}: {'sound' if report.sound else 'not sound'}"]
+    lines = [_plain_text(f"{report.file}: {'sound' if report.sound else 'not sound'}")]
     rows: list[tuple[str, str]] = []
     if report.contents is not None:
         rows += _contents(report.contents, report.bytes)
@@ -32,7 +33,7 @@ def as_text(report: Report) -> str:
         lines += ["", _row("WRONG" if finding.fault else "note", finding.what)]
         lines += [_row("remedy", finding.remedy)]
     if report.proposed_card is not None:
-        beside = report.file.removesuffix(".onnx") + ".json"
+        beside = Path(report.file).with_suffix(".json").name
         lines += [
             "",
             _row("card", f"{beside} could be, but with labels and numbers of its training:"),
@@ -42,15 +43,18 @@ def as_text(report: Report) -> str:
 
 
 def _row(name: str, value: str) -> str:
-    plain = "".join(char if char.isprintable() else "?" for char in value)  # it quotes the file
     return textwrap.fill(
-        plain,
+        _plain_text(value),  # it quotes the file
         WIDTH,
         initial_indent=f"{INDENT}{name:{COLUMN}}",
         subsequent_indent=" " * (len(INDENT) + COLUMN),
         break_long_words=False,
         break_on_hyphens=False,
     )
+
+
+def _plain_text(text: str) -> str:
+    return "".join(char if char.isprintable() else "?" for char in text)
 
 
 def _contents(found: Contents, size: int) -> Iterator[tuple[str, str]]:

@@ -133,6 +133,8 @@ def elu(graph: Graph, call: Call, value: Value) -> Value:
 
 def prelu(graph: Graph, call: Call, value: Value) -> Value:
     """PReLU, its slopes shared along whatever axes."""
+    if call.is_shared:  # elsewhere the same slopes may meet another order
+        value = as_in_keras(graph, value)
     slopes = laid_out(np.asarray(call.layer.alpha, np.float32), value)
     name = graph.weight(f"{call.first_name}/alpha", slopes)
     graph.node("PRelu", [value.name, name], call.name)
@@ -146,9 +148,14 @@ def softmax(graph: Graph, call: Call, value: Value) -> Value:
             f"{call} runs along axis {call.layer.axis}; only the last axis has a translation. "
             "Use axis=-1."
         )
+    if len(call.args) > 1 or call.kwargs.get("mask") is not None:
+        raise ExportError(f"{call} has a mask, which has no translation. Call it without.")
     return softmaxed(graph, value, call.name)
 
 
 def is_linear(function: Any) -> bool:
     """Whether the activation does nothing."""
-    return function is None or getattr(function, "__name__", "") == "linear"
+    if function is None:
+        return True
+    from_keras = getattr(function, "__module__", "").startswith("keras.")
+    return from_keras and getattr(function, "__name__", "") == "linear"

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.export.folding import WEIGHING, fold
-from training.export.graph import fits_half
+from training.export.graph import ExportError, fits_half
 from training.export.normalization import scale_and_shift
 from training.export.walk import walk
 
@@ -27,7 +27,13 @@ def rounded(model: keras.Model) -> keras.Model:
 
     twin = keras.models.clone_model(model)
     twin.build(model.inputs[0].shape)
-    twin.set_weights(model.get_weights())
+    weights = model.get_weights()
+    if [one.shape for one in twin.weights] != [one.shape for one in weights]:
+        raise ExportError(
+            f"model '{model.name}' uses a layer both inside and outside of a nested model, and "
+            "cannot be copied for float16. Use to_onnx, which keeps float32."
+        )
+    twin.set_weights(weights)
     for call in fold(walk(twin)):
         for name in WEIGHING.get(call.kind, ()):
             weight = getattr(call.layer, name)

@@ -21,10 +21,8 @@ _WINDOWED = {
     "SeparableConv2D": "kernel_size",
 }
 _DILATED = {"Conv2D", "DepthwiseConv2D", "SeparableConv2D"}
-_GLOBAL = {
-    "GlobalAveragePooling2D",
-    "GlobalMaxPooling2D",
-}  # also where they keep a map of one pixel
+_GLOBAL = {"GlobalAveragePooling2D", "GlobalMaxPooling2D", "GroupNormalization"}
+_REDUCING = {"LayerNormalization", "ops.Max", "ops.Mean", "ops.Min", "ops.Sum"}
 _RESIZED = {"Resizing", "UpSampling2D"}
 
 
@@ -76,7 +74,7 @@ def layer_table(model: keras.Model, tensors: dict[str, str | None]) -> list[Laye
 def _grid(call: Call, read: list[Grid], side: tuple[int, int]) -> Grid:
     finest = min(read, key=lambda one: prod(one.jump))
     widest = max(read, key=lambda one: prod(one.field))
-    if len(call.shape) != 3 or call.kind in _GLOBAL:
+    if len(call.shape) != 3 or _sees_all(call):
         return Grid(side, side, call.shape)
     field, jump = widest.field, finest.jump
     if call.kind in _WINDOWED:
@@ -90,6 +88,14 @@ def _grid(call: Call, read: list[Grid], side: tuple[int, int]) -> Grid:
         inner, outer = finest.shape, call.shape
         jump = (jump[0] * inner[0] / outer[0], jump[1] * inner[1] / outer[1])
     return Grid(field, jump, call.shape)
+
+
+def _sees_all(call: Call) -> bool:
+    """Whether each output depends on all of the map before."""
+    if call.kind in _REDUCING:
+        axes = call.layer.axis if isinstance(call.layer.axis, list | tuple) else [call.layer.axis]
+        return {axis % (len(call.shape) + 1) for axis in axes} >= {1, 2}
+    return call.kind in _GLOBAL
 
 
 def _parameters(call: Call) -> int:

@@ -15,6 +15,8 @@ _OF_TWO = {"Add": "Add", "Multiply": "Mul", "Subtract": "Sub"}
 
 def merge(graph: Graph, call: Call, *values: Value) -> Value:
     """Add, Average, Maximum, Minimum, Multiply and Subtract, broadcasting as Keras does."""
+    if len(values) == 1:
+        return values[0]
     rank = max(len(value.shape) for value in values)
     same = together(graph, [_raised(graph, value, rank) for value in values])
     names = [value.name for value in same]

@@ -56,7 +56,16 @@ def scale_and_shift(calls: Iterable[Call], channels: int) -> tuple[Floats, Float
     """What a row of them does together, per channel; 1 and 0 for none."""
     scale, shift = np.ones(channels), np.zeros(channels)
     for call in calls:
-        factor, summand = (one.reshape(-1) for one in SCALING[call.kind](call.layer))
+        found = SCALING[call.kind](call.layer)
+        if any(
+            (one.size > 1 and one.size != one.shape[-1]) or one.size not in (1, channels)
+            for one in found
+        ):
+            raise ExportError(
+                f"{call} scales by an array of shape {max(one.shape for one in found)}; only one "
+                "number, or one for each channel, has a translation."
+            )
+        factor, summand = (one.reshape(-1) for one in found)
         scale, shift = scale * factor, shift * factor + summand
     return scale, shift
 
@@ -78,6 +87,8 @@ def check_axis(call: Call) -> None:
 def scaling(graph: Graph, call: Call, value: Value) -> Value:
     """A scale and a shift that no layer before could take in: a Mul and an Add, where needed."""
     check_axis(call)
+    if call.is_shared:  # elsewhere the same scale may meet another order
+        value = as_in_keras(graph, value)
     return _affine(graph, call, value, *scale_and_shift([call, *call.scaled_by], call.shape[-1]))
 
 

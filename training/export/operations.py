@@ -98,12 +98,18 @@ def gelu(graph: Graph, call: Call, value: Value) -> Value:
 
 def clip(graph: Graph, call: Call, value: Value) -> Value:
     """Clip between two numbers."""
+    if np.ndim(call.layer.x_min) or np.ndim(call.layer.x_max):
+        raise ExportError(
+            f"{call} has arrays as bounds, which have no translation. Use maximum and minimum."
+        )
     clipped(graph, value.name, call.name, float(call.layer.x_min), float(call.layer.x_max))
     return renamed(value, call.name)
 
 
 def reduction(graph: Graph, call: Call, value: Value) -> Value:
     """Mean, Max, Min and Sum along any axes but the batch; over height and width it is pooling."""
+    if getattr(call.layer, "initial", None) is not None:
+        raise ExportError(f"{call} starts from initial=…, which has no translation. Leave it out.")
     rank = len(value.shape) + 1
     axes = sorted(axis % rank for axis in call.layer.axis)
     keepdims = call.layer.keepdims

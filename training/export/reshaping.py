@@ -76,7 +76,25 @@ def resizing(graph: Graph, call: Call, value: Value) -> Value:
             f"{call} crops, pads or antialiases, which has no translation. Leave it to the "
             "preprocessing on the card."
         )
+    if layer.interpolation == "nearest":
+        return _nearest(graph, call, value)
     return _resized(graph, call, value)
+
+
+def _nearest(graph: Graph, call: Call, value: Value) -> Value:
+    """Rows, then columns, by the indices that Keras finds in float32: where a place lies between
+    two pixels, ONNX Runtime may round to the other (40 pixels to 12)."""
+    name = channels_first(graph, value).name
+    for axis, part in ((2, "rows"), (3, "columns")):
+        size, wanted = value.shape[axis - 2], call.shape[axis - 2]
+        places = (np.arange(wanted, dtype=np.float32) + np.float32(0.5)) * (
+            np.float32(size) / np.float32(wanted)
+        )
+        nearest = np.floor(places).clip(0, size - 1)
+        indices = graph.weight(f"{call.name}/{part}", nearest, np.int64)
+        output = call.name if part == "columns" else f"{call.name}/in_{part}"
+        name = graph.node("Gather", [name, indices], output, axis=axis)
+    return Value(name, call.shape)
 
 
 def _resized(graph: Graph, call: Call, value: Value) -> Value:
@@ -103,7 +121,8 @@ def reshape(graph: Graph, call: Call, value: Value) -> Value:
     """Reshape, and whatever else only tells another shape: Keras' order of elements is kept."""
     if call.shape == value.shape:
         return value
-    if _is_pixel(value.shape) and _is_pixel(call.shape):  # channels of one pixel: any order
+    same = _is_pixel(value.shape) and _is_pixel(call.shape)  # channels of one pixel: any order
+    if same and value.flattened is None:
         shape = (call.shape[-1], 1, 1) if len(call.shape) == 3 else call.shape
         return Value(reshaped(graph, value.name, call.name, shape), call.shape)
     value = as_in_keras(graph, value)

@@ -124,7 +124,7 @@ def translate(
         )
     graph.rename(names)
     tensors = {name: names.get(tensor or "", tensor) for name, tensor in tensors.items()}
-    sizes = {names.get(value.name): value.shape[-1] for value in values.values()}
+    sizes = {names.get(value.name): value.shape[-1] for value in values.values() if value.shape}
     return graph.model(model.name, image, sizes["probabilities"], sizes.get("embedding")), tensors
 
 

@@ -136,11 +136,14 @@ class _Walker:
     def _call(
         self, node: Any, reads: list[Edge], edges: dict[int, Edge], prefix: str
     ) -> list[Edge]:
+        import keras
+
         layer = node.operation
         name = self._name(layer, prefix)
         inner = _function(layer)
         if inner is not None:
             _check(layer, name)
+            _check_call(inner, node.arguments.args, name)
             return self.walk(inner, reads, f"{name}/")
         args, kwargs = node.arguments.convert(lambda one: edges.get(id(one), one))
         shape = tuple(node.outputs[0].shape)
@@ -160,6 +163,12 @@ class _Walker:
             raise ExportError(
                 f"{call} gives {[tuple(one.shape) for one in node.outputs]}; only one tensor with "
                 "the batch in front and all other sizes fixed has a translation."
+            )
+        dtype = keras.backend.standardize_dtype(node.outputs[0].dtype)
+        if dtype not in ("float32", "float64"):
+            raise ExportError(
+                f"{call} computes in {dtype}, where the file computes in float32. Build the model "
+                "in float32 and give it the weights of this one."
             )
         self.calls.append(call)
         return [call.makes]
@@ -187,6 +196,18 @@ def _function(layer: Any) -> Any:
         return layer._functional
     functional = isinstance(layer, keras.Function) and type(layer).__module__.startswith("keras.")
     return layer if functional else None
+
+
+def _check_call(function: Any, arguments: tuple[Any, ...], name: str) -> None:
+    """Refuse a dictionary for a list of inputs: Keras goes by names there, else by order."""
+    named = arguments[0] if arguments else None
+    if isinstance(named, dict):
+        own = function._inputs_struct
+        if not isinstance(own, dict) or own.keys() != named.keys():
+            raise ExportError(
+                f"model '{name}' has a list of inputs and is called with a dictionary. Call it "
+                "with a list, in their order."
+            )
 
 
 def _check(layer: Any, name: str) -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from app.classifier import Classifier
 from tests.conftest import colour_model
 from tests.training.test_command_line import run_here
 from training.recipes import RECIPES
@@ -50,6 +51,15 @@ def test_of_a_model_file_it_is_that_of_its_card() -> None:
     of_recipe = run_here("summary", "mnist-2conv")
     assert of_file.exit_code == 0, of_file.output
     assert of_file.stdout.splitlines()[1:] == of_recipe.stdout.splitlines()[1:]
+
+
+def test_the_card_beside_a_file_is_read(tmp_path: Path) -> None:
+    content = (MODELS / "mnist-2conv.onnx").read_bytes()
+    (tmp_path / "net.onnx").write_bytes(content)
+    card = Classifier(content).card
+    (tmp_path / "net.json").write_text(card.model_copy(update={"layers": []}).model_dump_json())
+    refused = run_here("summary", tmp_path / "net.onnx")
+    assert (refused.exit_code, "no layer table" in refused.stderr) == (1, True)
 
 
 def test_a_file_without_a_layer_table_or_without_a_network_ends_with_1(tmp_path: Path) -> None:

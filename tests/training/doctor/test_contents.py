@@ -58,3 +58,9 @@ def test_a_type_that_onnx_does_not_know_is_told_by_its_number() -> None:
 def test_nothing_is_in_an_empty_model() -> None:
     found = contents(onnx.ModelProto())
     assert (found.inputs, found.outputs, found.operators, found.weights) == ([], [], {}, {})
+
+
+def test_of_numbers_of_four_bits_two_share_a_byte() -> None:
+    small = helper.make_tensor("small", TensorProto.INT4, [9], [1] * 9)
+    graph = helper.make_graph([], "g", [], [], [small])
+    assert contents(helper.make_model(graph)).weights == {"int4": Weights(9, 5)}

@@ -341,6 +341,27 @@ def test_a_file_that_is_not_there_is_a_finding_too(tmp_path: Path) -> None:
     assert report.findings[0].what == "it cannot be read: No such file or directory"
 
 
+@pytest.mark.parametrize("path", [".", "/"])
+def test_a_folder_without_a_name_is_told_like_others(path: str) -> None:
+    (finding,) = examine(Path(path)).findings
+    assert finding.what == "it cannot be read: Is a directory"
+
+
+def test_it_is_said_which_of_the_two_files_cannot_be_read(tmp_path: Path) -> None:
+    path = put(tmp_path, colour_model())
+    path.with_suffix(".json").mkdir()
+    (finding,) = examine(path).findings
+    assert finding.what == "net.json, the card beside it, cannot be read: Is a directory"
+
+
+def test_the_card_that_is_named_is_the_one_that_is_looked_for(tmp_path: Path) -> None:
+    path = tmp_path / "net.pb"
+    path.write_bytes(foreign_model())
+    report = examine(path)
+    assert "net.json" in report.findings[0].remedy
+    assert "net.json could be" in as_text(report)
+
+
 def test_a_card_in_the_file_and_one_beside_it_are_remarked(tmp_path: Path) -> None:
     beside = colour_card(labels=["x", "y", "z"]).model_dump_json().encode()
     report = examine(put(tmp_path, colour_model(), beside))

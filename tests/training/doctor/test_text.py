@@ -51,6 +51,12 @@ def test_what_a_file_says_cannot_steer_the_terminal(tmp_path: Path) -> None:
     assert "3: a?b, ?green, blue" in text
 
 
+def test_the_name_of_a_file_cannot_either(tmp_path: Path) -> None:
+    path = tmp_path / "net\x1b[31m\n.onnx"
+    path.write_bytes(colour_model())
+    assert as_text(examine(path)).splitlines()[0] == "net?[31m?.onnx: sound"
+
+
 @pytest.mark.parametrize("classes", [10, 11])
 def test_a_proposal_is_json_and_shows_ten_labels_at_the_most(tmp_path: Path, classes: int) -> None:
     (tmp_path / "net.onnx").write_bytes(unnamed(["N", 3, 32, 48], [2, 3], classes=classes))

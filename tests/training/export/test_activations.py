@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import keras
+import numpy as np
 import onnx
 import pytest
 from keras.layers import (
@@ -124,6 +125,14 @@ def test_softmax_along_another_axis_is_refused(axis: int | list[int]) -> None:
         to_onnx(behind_a_convolution(Softmax(axis=axis, name="softmax1")))
 
 
+def test_a_softmax_with_a_mask_is_refused() -> None:
+    image = keras.Input((6, 5, 3))
+    scores = Dense(3)(Flatten()(image))
+    answer = Softmax(name="softmax1")(scores, mask=np.array([True, False, True]))
+    with pytest.raises(ExportError, match=r"'softmax1' \(Softmax\) has a mask"):
+        to_onnx(keras.Model(image, answer))
+
+
 @pytest.mark.parametrize(
     "layer",
     [
@@ -151,6 +160,21 @@ def test_a_function_that_only_shares_its_name_with_a_known_one_is_refused() -> N
 
     with pytest.raises(ExportError, match=r"'act1'.*'gelu'"):
         to_onnx(behind_a_convolution(Activation(gelu, name="act1")))
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        pytest.param(lambda f: Conv2D(4, 1, activation=f, name="act1"), id="Conv2D"),
+        pytest.param(lambda f: Activation(f, name="act1"), id="Activation"),
+    ],
+)
+def test_a_function_of_ones_own_called_linear_is_refused(layer: Callable[[Any], Any]) -> None:
+    def linear(x: Any) -> Any:
+        return keras.ops.sin(x)
+
+    with pytest.raises(ExportError, match=r"'act1'.*'linear'"):
+        to_onnx(behind_a_convolution(layer(linear)))
 
 
 def test_the_gelu_of_keras_ops_is_refused_because_it_is_another(

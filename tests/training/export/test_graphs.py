@@ -225,7 +225,71 @@ def test_a_dense_that_is_used_on_two_kinds_of_maps_is_stored_once(
     assert weights_of(exported, "twice") == ["twice/kernel", "twice/bias"]
 
 
+@pytest.mark.parametrize("layer", [BatchNormalization, layers.PReLU])
+def test_a_layer_that_is_used_on_maps_that_lie_differently_gives_the_same_answers(
+    assert_same_answers: Callable[..., Any], layer: type
+) -> None:
+    image, twice = keras.Input((5, 5, 3)), layer(name="twice")
+    turned = layers.Permute((2, 1, 3))(Conv2D(3, 1)(image))
+    value = layers.Add()([twice(Conv2D(3, 1)(image)), twice(turned)])
+    assert_same_answers(keras.Model(image, answer(Flatten()(value))), NORMALISE)
+
+
+def test_one_branch_alone_is_passed_on(assert_same_answers: Callable[..., Any]) -> None:
+    image = keras.Input((6, 5, 3))
+    assert_same_answers(
+        keras.Model(image, answer(Flatten()(layers.Add()([Conv2D(3, 1)(image)])))), NORMALISE
+    )
+
+
+def difference(names: tuple[str, str]) -> Any:
+    first, second = (keras.Input((6, 5, 3), name=name) for name in names)
+    return first, second, layers.Subtract()([first, second])
+
+
+def test_a_nested_model_with_named_inputs_gives_the_same_answers(
+    assert_same_answers: Callable[..., Any],
+) -> None:
+    first, second, value = difference(("b", "a"))
+    inner = keras.Model({"b": first, "a": second}, value)
+    image = keras.Input((6, 5, 3))
+    value = inner({"b": image, "a": Conv2D(3, 1)(image)})
+    assert_same_answers(keras.Model(image, answer(Flatten()(value))), NORMALISE)
+
+
 # --- what is refused
+
+
+def test_a_dictionary_for_a_list_of_inputs_is_refused() -> None:
+    first, second, value = difference(("b", "a"))
+    inner = keras.Model([first, second], value, name="inner")
+    image = keras.Input((6, 5, 3))
+    value = inner({"b": image, "a": Conv2D(3, 1)(image)})
+    with pytest.raises(ExportError, match=r"'inner' has a list of inputs.*Call it with a list"):
+        to_onnx(keras.Model(image, answer(Flatten()(value))))
+
+
+@pytest.mark.parametrize("dtype", ["mixed_bfloat16", "mixed_float16", "float16"])
+def test_what_computes_in_halves_is_refused(dtype: str) -> None:
+    image = keras.Input((6, 5, 3))
+    value = Flatten()(Conv2D(3, 1, dtype=dtype, name="half")(image))
+    with pytest.raises(ExportError, match=r"'half'.*computes in b?float16.*in float32"):
+        to_onnx(keras.Model(image, answer(value)))
+
+
+def test_arithmetic_that_wraps_is_refused() -> None:
+    image = keras.Input((6, 5, 3), dtype="uint8")
+    value = layers.Rescaling(1 / 255)(image + 200)
+    with pytest.raises(ExportError, match=r"computes in uint8"):
+        to_onnx(keras.Model(image, answer(Flatten()(value))))
+
+
+def test_a_tensor_of_the_batch_alone_is_no_obstacle(
+    assert_same_answers: Callable[..., Any],
+) -> None:
+    image = keras.Input((6, 5, 3))
+    value = layers.Reshape((1,))(keras.ops.sum(Dense(7)(Flatten()(image)), axis=-1))
+    assert_same_answers(keras.Model(image, answer(value)), NORMALISE)
 
 
 def test_a_layer_with_two_outputs_is_refused() -> None:

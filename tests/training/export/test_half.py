@@ -19,7 +19,7 @@ from app.classifier import Classifier
 from app.inside.explain import explain
 from app.inside.session import Inside
 from app.preprocess import Preprocess
-from training.export import rounded, to_onnx
+from training.export import ExportError, rounded, to_onnx
 from training.export.file import model_file
 from training.export.graph import HALF_FROM
 from training.normalise import Normalise
@@ -219,3 +219,14 @@ def test_a_score_is_split_exactly_in_a_file_of_halves(files: tuple[bytes, bytes]
     assert halves["exact"]
     assert (halves["method"], halves["layer"]) == (floats["method"], floats["layer"])
     assert halves["logit"] == pytest.approx(floats["logit"], abs=1e-4)
+
+
+def test_a_layer_inside_and_outside_of_a_nested_model_is_refused() -> None:
+    shared = keras.layers.Conv2D(3, 1, name="shared")
+    inside = keras.Input((6, 5, 3))
+    inner = keras.Model(inside, shared(inside))
+    image = keras.Input((6, 5, 3))
+    value = keras.layers.Flatten()(keras.layers.Add()([inner(image), shared(image)]))
+    model = keras.Model(image, keras.layers.Dense(5, activation="softmax")(value))
+    with pytest.raises(ExportError, match=r"inside and outside of a nested model.*Use to_onnx"):
+        rounded(model)

@@ -178,6 +178,22 @@ def test_global_pooling_sees_the_whole_image(pooling: Callable[..., Any], keepdi
     assert [row.receptive_field for row in table] == [[3, 3], [9, 7], [9, 7], [9, 7]]
 
 
+@pytest.mark.parametrize(
+    "layer",
+    [
+        lambda value: keras.ops.mean(value, axis=(1, 2), keepdims=True),
+        lambda value: layers.GroupNormalization(2)(value),
+        lambda value: layers.LayerNormalization(axis=[1, 2, 3])(value),
+    ],
+)
+def test_so_does_whatever_reduces_or_normalises_a_map(layer: Callable[[Any], Any]) -> None:
+    image = keras.Input((9, 7, 1))
+    value = layer(layers.Conv2D(6, 3)(image))
+    answer = layers.Dense(4, activation="softmax")(layers.Flatten()(value))
+    model = keras.Model(image, answer)
+    assert layer_table(model, translate(model)[1])[1].receptive_field == [9, 7]
+
+
 def test_a_saved_and_loaded_model_has_the_same_table(tmp_path: Path) -> None:
     chain = [layers.Conv2D(6, 3), layers.Flatten(), layers.Dense(4, activation="softmax")]
     model = keras.Sequential([keras.Input((9, 7, 1)), *chain])

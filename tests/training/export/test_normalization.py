@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import keras
+import numpy as np
 import pytest
 from keras import layers
 from keras.layers import (
@@ -155,6 +156,17 @@ def test_rescaling_by_a_number_or_by_one_per_channel_gives_the_same_answers(
     assert_same_answers(
         classifier((6, 5, 3), Rescaling(scale, offset), Conv2D(4, 3, padding="same"))
     )
+
+
+@pytest.mark.parametrize(
+    ("scale", "offset"), [(np.ones((3, 1, 1)), 0.0), (0.5, np.ones((6, 1))), (np.ones(5), 0.0)]
+)
+def test_rescaling_by_places_is_refused(
+    classifier: Callable[..., Any], scale: Any, offset: Any
+) -> None:
+    layer = Rescaling(scale, offset, name="odd")
+    with pytest.raises(ExportError, match=r"'odd'.*one number, or one for each channel"):
+        to_onnx(classifier((6, 5, 1 if np.size(scale) == 5 else 3), Conv2D(3, 1), layer))
 
 
 def test_rescaling_behind_global_pooling_gives_the_same_answers(

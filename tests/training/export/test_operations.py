@@ -109,10 +109,17 @@ def test_a_mean_over_the_map_is_global_pooling(
         pytest.param(
             lambda x: x * ops.mean(x, axis=(1, 2)), r"\(4,\).*Reshape it first", id="ranks"
         ),
-        pytest.param(lambda x: ops.cast(x, "float16"), "casts to float16", id="cast"),
+        pytest.param(lambda x: ops.cast(x, "float64"), "casts to float64", id="cast"),
+        pytest.param(lambda x: ops.cast(x, "float16"), "computes in float16", id="cast to half"),
         pytest.param(lambda x: x[::-1, :], "every picture alike", id="along the batch"),
         pytest.param(lambda x: ops.cumsum(x, axis=1), r"\(Cumsum\) has no translation", id="other"),
         pytest.param(lambda x: ops.softmax(x, axis=1), "axis 1", id="softmax along an axis"),
+        pytest.param(
+            lambda x: ops.max(x, axis=-1, keepdims=True, initial=0.0), "initial", id="initial"
+        ),
+        pytest.param(
+            lambda x: ops.clip(x, np.zeros(4), np.ones(4)), "arrays as bounds", id="clip by arrays"
+        ),
     ],
 )
 def test_what_has_no_translation_is_refused(operation: Callable[[Any], Any], message: str) -> None:

@@ -62,6 +62,12 @@ PAD = ((1, 2), (3, 0))
             lambda: [GlobalAveragePooling2D(), Reshape((1, 1, 4)), Conv2D(3, 1)], id="to a pixel"
         ),
         pytest.param(
+            lambda: [Flatten(), Reshape((1, 1, 120)), Conv2D(3, 1)], id="a map to one pixel"
+        ),
+        pytest.param(
+            lambda: [Flatten(), Reshape((1, 1, 120)), Flatten()], id="a map to one pixel and back"
+        ),
+        pytest.param(
             lambda: [GlobalAveragePooling2D(), Reshape((2, 2, 1)), Conv2D(3, 2)], id="one channel"
         ),
         pytest.param(
@@ -159,3 +165,14 @@ def test_what_has_no_translation_is_refused(
 ) -> None:
     with pytest.raises(ExportError, match=f"'odd'.*{message}"):
         to_onnx(classifier((6, 5, 3), layer()))
+
+
+@pytest.mark.parametrize(("before", "after"), [(40, 12), (40, 6), (28, 23), (14, 23), (42, 11)])
+def test_the_nearest_pixel_is_the_one_that_keras_takes_between_two(
+    classifier: Callable[..., Any],
+    assert_same_answers: Callable[..., Any],
+    before: int,
+    after: int,
+) -> None:
+    layer = Resizing(after, before, interpolation="nearest")
+    assert_same_answers(classifier((before, after, 3), layer), NORMALISE)
