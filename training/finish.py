@@ -44,8 +44,7 @@ def _validation_run(run: Run) -> Run | None:
         found = read(validation_folder(run.folder.parent, run.recipe.name))
     except NoRun:
         return None
-    same = (found.recipe, found.data_sha256) == (run.recipe, run.data_sha256)
-    return found if same and found.finished else None
+    return found if found.finished and found.is_like(run) else None
 
 
 def exported(run: Run, data: Data, temperature: float, facts: Mapping[str, object]) -> bytes:

@@ -228,8 +228,11 @@ def _recipe(recipe: Mapping[str, Any]) -> str:
         for name, value in recipe.items()
         if name not in ("name", "description", "normalise")
     ]
-    command = recipe.get("command") or f"convolu-train build {recipe['name']}"
-    return f"```\n{command}\n```\n\n{table(('what', 'value'), rows)}"
+    command = recipe.get("command")
+    if not command and recipe.get("seed") in recipe.get("seeds", [None])[:1]:  # `fit` has others
+        command = f"convolu-train build {recipe['name']}"
+    told = f"```\n{command}\n```\n\n" if command else ""
+    return told + table(("what", "value"), rows)
 
 
 def _value(value: Any) -> str:

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +74,11 @@ class Run:
         """The weights after the last epoch that was done, once training has ended or stopped."""
         return self.folder / "last.keras"
 
+    def is_like(self, other: Run) -> bool:
+        """Whether recipe and data are the same, so that what holds of one holds of the other."""
+        own, others = (replace(run.recipe, description="", seeds=()) for run in (self, other))
+        return (own, self.data_sha256) == (others, other.data_sha256)
+
     def checkpoint(self, epoch: int) -> Path:
         """Where a run goes on after so many epochs."""
         return self.folder / f"checkpoint-{epoch}.weights.h5"
@@ -118,9 +123,9 @@ def read(folder: Path) -> Run:
 
 
 def epochs(folder: Path) -> list[Epoch]:
-    """The history in a run folder as a card has it, to six decimals."""
+    """The history in a run folder as a card has it, to six digits."""
     return [
-        Epoch(**{name: round(row[name], 6) for name in Epoch.model_fields if name in row})
+        Epoch(**{name: float(f"{row[name]:.6g}") for name in Epoch.model_fields if name in row})
         for row in _rows(folder)
     ]
 

@@ -85,7 +85,7 @@ def train(
             if not isfinite(row["loss"] + row.get("validation_loss", 0)):
                 raise Diverged(
                     f"{folder} diverged in epoch {epoch + 1}: its loss is no number any more. "
-                    "Train again with a smaller --learning-rate."
+                    "Remove that folder, then train again with a smaller learning rate."
                 )
             if len(held_out):
                 before = [earlier["validation_accuracy"] for earlier in history]
@@ -129,22 +129,28 @@ def network(recipe: Recipe, image: tuple[int, ...], classes: int) -> keras.Model
 def split(data: Data, validation: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Indices of the training images that are trained on, and of those that judge.
 
-    About `validation` images judge, of each class its share and never all; of few images one, if
-    any class can spare it. Where images came as a part of their own to judge by, they are the ones.
+    `validation` images judge, of each class its share (by largest remainder) and never all. Where
+    images came as a part of their own to judge by, they are the ones.
     """
     if validation and data.validation_images:
         indices = np.arange(len(data.x_train))
         return indices[: -data.validation_images], indices[-data.validation_images :]
     order = np.random.default_rng(VALIDATION_SEED).permutation(len(data.x_train))
     judges = np.zeros(len(order), bool)
-    for label in np.unique(data.y_train):
-        of_class = order[data.y_train[order] == label]
-        share = round(validation * len(of_class) / len(order))
-        judges[of_class[: min(share, len(of_class) - 1)]] = True
-    if validation and not judges.any():
-        spare = np.bincount(data.y_train)[data.y_train[order]] > 1
-        judges[order[spare][:1]] = True
+    for label, share in enumerate(_shares(np.bincount(data.y_train), validation)):
+        judges[order[data.y_train[order] == label][:share]] = True
     return order[~judges[order]], order[judges[order]]
+
+
+def _shares(images: NDArray[np.int64], validation: int) -> NDArray[np.int64]:
+    """How many of each class judge; `images` says how many it has."""
+    exact = validation * images / images.sum()
+    spare = np.maximum(images - 1, 0)
+    shares: NDArray[np.int64] = np.minimum(exact.astype(np.int64), spare)
+    for label in np.argsort(exact.astype(np.int64) - exact, kind="stable"):
+        if shares.sum() < validation and shares[label] < spare[label]:
+            shares[label] += 1
+    return shares
 
 
 def _reseed(model: keras.Model, step: int) -> None:

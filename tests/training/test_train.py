@@ -298,7 +298,7 @@ def test_what_a_stopped_run_saved_is_not_taken_for_its_end(tmp_path: Path) -> No
 
 def test_a_training_whose_loss_is_no_number_ends_with_advice(tmp_path: Path) -> None:
     wild = replace(TINY, optimizer=replace(TINY.optimizer, learning_rate=1e30, warmup=0.0))
-    with pytest.raises(Diverged, match=r"diverged in epoch 1.*smaller --learning-rate"):
+    with pytest.raises(Diverged, match=r"diverged in epoch 1.*smaller learning rate"):
         Run(tmp_path).train(wild, bars(128))
     assert not read(tmp_path).history
     assert not read(tmp_path).finished
@@ -393,13 +393,24 @@ def test_of_every_class_an_image_is_left_to_train_on(validation: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("images", "judging"), [([2, 2], 1), ([4, 4], 1), ([1, 3], 1), ([1, 1], 0), ([40, 40], 1)]
+    ("images", "validation", "judging"),
+    [
+        ([2, 2], 1, [1, 0]),
+        ([1, 3], 1, [0, 1]),
+        ([1, 1], 1, [0, 0]),
+        ([5] * 6, 3, [1, 1, 1, 0, 0, 0]),
+        ([4] * 4 + [16], 3, [1, 0, 0, 0, 2]),
+        ([3, 3, 94], 10, [0, 0, 10]),
+        ([7, 2, 1], 10, [6, 1, 0]),
+    ],
 )
-def test_of_few_images_one_judges_if_a_class_can_spare_it(images: list[int], judging: int) -> None:
+def test_what_is_left_of_shares_goes_to_the_largest_remainders(
+    images: list[int], validation: int, judging: list[int]
+) -> None:
     data = replace(bars(sum(images)), y_train=np.repeat(range(len(images)), images))
-    kept, judges = split(data, 1)
-    assert len(judges) == judging
-    assert set(data.y_train[kept]) == set(range(len(images)))
+    kept, judges = split(data, validation)
+    assert np.bincount(data.y_train[judges], minlength=len(images)).tolist() == judging
+    assert sorted([*kept, *judges]) == list(range(sum(images)))
 
 
 def test_where_no_image_can_judge_a_run_goes_without(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from app.classifier import Classifier
 from app.errors import ModelRefused
 from training.backend import choose_backend
 from training.commands.options import DataOption, data_of, fail
-from training.data import Data
+from training.data import FOLDER, Data
 from training.progress import Progress
 from training.progress import progress as progress_of
 from training.run import NoRun, Run, read
@@ -31,6 +31,8 @@ def evaluate(run: RunFolder, data: DataOption = None) -> None:
 
 def run_in(folder: Path) -> Run:
     """The run of a folder; ends the command if there is none to be measured."""
+    if folder.name in ("", ".."):
+        folder = folder.resolve()  # what lies beside it is looked for
     try:
         run = read(folder)
     except NoRun as exc:
@@ -47,8 +49,10 @@ def measured(
     progress: Progress | None = None,
 ) -> Path:
     """The model file of a run, made and measured unless it is there."""
+    if data is None and data_folder is not None and data_folder.startswith(FOLDER):
+        data = data_of(run.recipe, data_folder, run.folder.parent)
     if data is not None:
-        _check(run, data)
+        _check(run, data, data_folder)
     path = run.folder / f"{run.recipe.name}.onnx"
     if path.exists() and path.stat().st_mtime >= run.last.stat().st_mtime:
         return path
@@ -59,7 +63,7 @@ def measured(
 
     if data is None:
         data = data_of(run.recipe, data_folder, run.folder.parent)
-        _check(run, data)
+        _check(run, data, data_folder)
     try:
         progress = progress or progress_of()
         write(path, finish(run, data, temperature_of(run, data), progress))
@@ -77,11 +81,11 @@ def card_in(path: Path) -> Card:
         fail(f"{path}: {exc} Remove it: it is made again.")
 
 
-def _check(run: Run, data: Data) -> None:
+def _check(run: Run, data: Data, source: str | None) -> None:
     if data.sha256 != run.data_sha256:
         fail(
-            f"{run.folder} was trained on other data than {run.recipe.data} is now. Train again, "
-            "or name where they lie with --data."
+            f"{run.folder} was trained on other data than {source or run.recipe.data} holds. Train "
+            "again, or name where its own lie with --data."
         )
 
 

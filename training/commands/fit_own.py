@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from app.preprocess import Preprocess
 from training.backend import choose_backend
-from training.commands.evaluate import card_in, measured, run_in, said
+from training.commands.evaluate import card_in, measured, said
 from training.commands.one_run import changed, one_run
 from training.commands.options import fail
 from training.data import FOLDER, Data, DataError, findings, load, write_split
 from training.data.tree import read_tree
 from training.progress import Progress
 from training.recipes import Recipe
-from training.run import Run, read
+from training.run import NoRun, Run, read
 
 if TYPE_CHECKING:
     from training.pretrained.backbone import Backbone
@@ -80,8 +80,7 @@ def _trained(
         return run(recipe, folder)
     head_alone = replace(recipe, epochs=0)
     if folder.exists():
-        taken = head_alone if resume and run_in(folder).recipe.epochs == 0 else recipe
-        return run(taken, folder)
+        return run(head_alone if resume and _begun(folder).recipe.epochs == 0 else recipe, folder)
     if not len(split(data, recipe.validation)[1]):
         print(
             "No picture is left out to judge tuning by: the head alone is taken.", file=sys.stderr
@@ -92,6 +91,13 @@ def _trained(
         return read(tuned.folder.rename(folder))
     print("The new head alone judges held-out pictures better: it is taken.", file=sys.stderr)
     return run(head_alone, folder)
+
+
+def _begun(folder: Path) -> Run:
+    try:
+        return read(folder)
+    except NoRun as exc:
+        fail(str(exc))
 
 
 def _start(path: Path) -> str:

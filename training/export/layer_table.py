@@ -24,6 +24,10 @@ _DILATED = {"Conv2D", "DepthwiseConv2D", "SeparableConv2D"}
 _GLOBAL = {"GlobalAveragePooling2D", "GlobalMaxPooling2D", "GroupNormalization"}
 _REDUCING = {"LayerNormalization", "ops.Max", "ops.Mean", "ops.Min", "ops.Sum"}
 _RESIZED = {"Resizing", "UpSampling2D"}
+_VIEWS = {  # what lies behind them has so many
+    "training.networks.views.MeanOfBothViews": 1,
+    "training.networks.views.WithMirrorImages": 2,
+}
 
 
 @dataclass(frozen=True)
@@ -46,9 +50,12 @@ def layer_table(model: keras.Model, tensors: dict[str, str | None]) -> list[Laye
     image = input_shape(model)
     walked = walk(model)
     grids = {walked.image: Grid((1, 1), (1, 1), image)}
+    views = {walked.image: 1}  # of the picture, each of which has a map of its own
     rows = []
     for call in walked.calls:
         grids[call.makes] = _grid(call, [grids[edge] for edge in call.reads], image[:2])
+        seen = max(views[edge] for edge in call.reads)
+        views[call.makes] = _VIEWS.get(call.kind, seen)
         layer = call.layer
         window = getattr(layer, _WINDOWED[call.kind]) if call.kind in _WINDOWED else None
         padding = getattr(layer, "padding", None)
@@ -64,7 +71,7 @@ def layer_table(model: keras.Model, tensors: dict[str, str | None]) -> list[Laye
                 padding=padding if isinstance(padding, str) else None,
                 activation=getattr(getattr(layer, "activation", None), "__name__", None),
                 parameters=_parameters(call),
-                multiply_adds=_multiply_adds(call),
+                multiply_adds=seen * _multiply_adds(call),
                 receptive_field=[ceil(one) for one in grids[call.makes].field],
             )
         )
@@ -104,7 +111,7 @@ def _parameters(call: Call) -> int:
 
 
 def _multiply_adds(call: Call) -> int:
-    """Multiplications of weights and inputs for one image; additions of biases are not counted."""
+    """Multiplications of weights and inputs for one view; additions of biases are not counted."""
     weights = [getattr(call.layer, name) for name in WEIGHING.get(call.kind, ())]
     positions = prod(call.shape[:-1])  # height × width of the feature map; 1 for a vector
     return int(positions * sum(prod(one.shape) for one in weights))

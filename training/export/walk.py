@@ -143,7 +143,7 @@ class _Walker:
         inner = _function(layer)
         if inner is not None:
             _check(layer, name)
-            _check_call(inner, node.arguments.args, name)
+            _check_call(inner, node.arguments, name)
             return self.walk(inner, reads, f"{name}/")
         args, kwargs = node.arguments.convert(lambda one: edges.get(id(one), one))
         shape = tuple(node.outputs[0].shape)
@@ -198,9 +198,9 @@ def _function(layer: Any) -> Any:
     return layer if functional else None
 
 
-def _check_call(function: Any, arguments: tuple[Any, ...], name: str) -> None:
+def _check_call(function: Any, arguments: Any, name: str) -> None:
     """Refuse a dictionary for a list of inputs: Keras goes by names there, else by order."""
-    named = arguments[0] if arguments else None
+    named = arguments.args[0] if arguments.args else arguments.kwargs.get("inputs")
     if isinstance(named, dict):
         own = function._inputs_struct
         if not isinstance(own, dict) or own.keys() != named.keys():

@@ -169,6 +169,8 @@ def test_few_pictures_are_enough(pictures: Path, tmp_path: Path, each: int) -> N
     )
     assert result.exit_code == 0, result.output
     assert "of 2 test images" in result.stdout
+    judging = read(tmp_path / "runs" / "few").measured.get("validation_images", 0)
+    assert judging == (1 if each == 5 else 0)
 
 
 @pytest.fixture(scope="module")
@@ -201,6 +203,18 @@ def test_the_run_that_bears_the_name_is_the_one_that_was_taken(
     assert (folder / "last.keras").stat().st_mtime_ns == before
     again = run_here(*asked)
     assert (again.exit_code, "is there already" in again.stderr) == (1, True)
+
+
+def test_a_head_that_was_broken_off_is_gone_on_with(
+    spoilt: tuple[list[str], Path], tmp_path: Path
+) -> None:
+    asked, folder = spoilt
+    runs = shutil.copytree(folder.parent, tmp_path / "runs")
+    for name in ("last.keras", "head.json", "colours.onnx"):
+        (runs / "colours" / name).unlink()
+    result = run_here(*asked[:-1], runs, "--resume")
+    assert result.exit_code == 0, result.output
+    assert read(runs / "colours").finished
 
 
 def test_without_a_picture_to_judge_by_nothing_is_tuned(pictures: Path, tmp_path: Path) -> None:
@@ -238,7 +252,7 @@ def test_other_pictures_than_it_was_trained_on_are_refused(
     models = ["--models", str(tmp_path)] if command == "export" else []
     file = (fitted[0] / "colours.onnx").rename(tmp_path / "aside.onnx")
     try:
-        for measured_before in (False, True) if command == "report" else (False,):
+        for measured_before in (False, True):
             if measured_before:
                 shutil.copy(file, fitted[0] / "colours.onnx")
             result = run_here(command, fitted[0], "--data", f"folder:{other}", *models)

@@ -260,11 +260,13 @@ def test_a_nested_model_with_named_inputs_gives_the_same_answers(
 # --- what is refused
 
 
-def test_a_dictionary_for_a_list_of_inputs_is_refused() -> None:
+@pytest.mark.parametrize("by_keyword", [False, True])
+def test_a_dictionary_for_a_list_of_inputs_is_refused(by_keyword: bool) -> None:
     first, second, value = difference(("b", "a"))
     inner = keras.Model([first, second], value, name="inner")
     image = keras.Input((6, 5, 3))
-    value = inner({"b": image, "a": Conv2D(3, 1)(image)})
+    named = {"b": image, "a": Conv2D(3, 1)(image)}
+    value = inner(inputs=named) if by_keyword else inner(named)
     with pytest.raises(ExportError, match=r"'inner' has a list of inputs.*Call it with a list"):
         to_onnx(keras.Model(image, answer(Flatten()(value))))
 

@@ -16,6 +16,7 @@ from app.inside.explain import explain
 from app.inside.session import Inside
 from app.preprocess import Preprocess
 from training.export.file import model_file
+from training.export.layer_table import layer_table
 from training.export.translate import translate
 from training.networks import deep_small
 from training.networks.views import MeanOfBothViews, WithMirrorImages
@@ -47,6 +48,16 @@ def test_a_map_that_is_flattened_has_its_mean_too(assert_same_answers: Callable[
     image = keras.Input((6, 5, 3))
     vector = MeanOfBothViews()(Flatten()(WithMirrorImages()(image)))
     assert_same_answers(keras.Model(image, Dense(5, activation="softmax")(vector)), NORMALISE)
+
+
+def test_the_layer_table_counts_the_work_of_both(network: Any) -> None:
+    once = deep_small((16, 14, 3), 5, widths=(8, 12))
+    tables = [layer_table(one, translate(one)[1]) for one in (once, network)]
+    single, both = ({row.name: row.multiply_adds for row in table} for table in tables)
+    assert {name: both[name] for name in single} == {
+        name: adds if name == "answer" else 2 * adds for name, adds in single.items()
+    }
+    assert [sum(row.parameters for row in table) for table in tables] == [once.count_params()] * 2
 
 
 def test_their_mean_is_the_embedding(network: Any) -> None:
