@@ -21,7 +21,7 @@ check: .venv/test
 
 # Trains every network from its recipe: hours on two cores. DATA=folder with mnist.npz; else Keras downloads it.
 models: .venv/test
-	.venv/bin/python -m training build imagenet-lite0 cats-dogs-lite0 cifar10-simple mnist-1conv mnist-2conv $(if $(DATA),--data $(DATA))
+	.venv/bin/python -m training build imagenet-lite0 cats-dogs-lite0 cifar10-simple fashion-mnist mnist-1conv mnist-2conv $(if $(DATA),--data $(DATA))
 	.venv/bin/python -m training readme
 
 # Half an hour on two cores. Rivals live in environments of their own; wrk drives them all.

@@ -4,7 +4,7 @@ import { curves } from "./curves.js";
 import { el } from "../dom.js";
 import { has, language, t } from "../strings.js";
 
-const SAID_ELSEWHERE = new Set(["name", "description", "data"]);
+const SAID_ELSEWHERE = new Set(["name", "description", "data", "preprocess"]);
 
 export function trainingCards({ recipe, history }) {
   const card = (title, ...content) => el("section", { class: "card", "aria-labelledby": `${title}-title` }, el("h2", { id: `${title}-title` }, t(`model.${title}`)), ...content);
