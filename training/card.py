@@ -33,7 +33,8 @@ def card_of(run: Run, data: Data) -> Card:
         labels=list(data.labels),
         preprocess=data.preprocess,
         dataset=Dataset(name=data.name, sha256=data.sha256),
-        recipe=_done(asdict(recipe) | _public(recipe, data)) | {"seed": run.seed},
+        recipe=_done(asdict(recipe) | _public(recipe, data) | {"epochs": len(run.history)})
+        | {"seed": run.seed},
         history=epochs(run.folder),
         made_with=made_with(),
     )

@@ -35,17 +35,27 @@ class EmptyField(ValueError):
     """A model card would have an empty field; the message names file, field and remedy."""
 
 
-def write_model_cards(folder: Path) -> None:
+def write_model_cards(folder: Path) -> list[Path]:
     """Write `folder`/NAME.md for each `folder`/NAME.onnx, or none if one of them cannot be.
 
-    Raises EmptyField.
+    Returns the files that were passed over, because nobody has described their data set: those of
+    one's own pictures. Raises EmptyField.
     """
+    files = {path: path.read_bytes() for path in sorted(folder.glob("*.onnx"))}
+    own = [path for path, content in files.items() if _is_of_own_pictures(content)]
     cards = {
-        path.with_suffix(".md"): model_card(path.name, path.read_bytes())
-        for path in sorted(folder.glob("*.onnx"))
+        path.with_suffix(".md"): model_card(path.name, content)
+        for path, content in files.items()
+        if path not in own
     }
     for path, text in cards.items():
         path.write_text(text, encoding="utf-8")
+    return own
+
+
+def _is_of_own_pictures(content: bytes) -> bool:
+    card = Classifier(content).card
+    return card.dataset is not None and card.dataset.name not in DATA_TEXTS and not card.license
 
 
 def model_card(file_name: str, content: bytes) -> str:
@@ -73,7 +83,7 @@ def model_card(file_name: str, content: bytes) -> str:
         "Results": _results(how_good),
     }
     if card.metrics is not None:  # who publishes an accuracy seldom publishes confusions
-        counts = needed("confusion", card.confusion, "run `convolu-train facts`")
+        counts = needed("confusion", card.confusion, "measure the model again")
         sections["Worst confusions"] = _confusions(card.labels, counts)
     sections |= {
         "Known failures": _failures(card.labels, card.robustness),

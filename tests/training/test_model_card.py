@@ -218,6 +218,14 @@ def test_a_card_lies_beside_each_model_file(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.glob("*.md")) == ["one.md", "two.md"]
 
 
+def test_models_of_ones_own_pictures_are_passed_over(tmp_path: Path) -> None:
+    own = Dataset(name="pets", sha256="0" * 64)
+    (tmp_path / "pets.onnx").write_bytes(file(dataset=own, license="", author=""))
+    (tmp_path / "one.onnx").write_bytes(file(name="one"))
+    assert write_model_cards(tmp_path) == [tmp_path / "pets.onnx"]
+    assert [path.name for path in tmp_path.glob("*.md")] == ["one.md"]
+
+
 def test_if_one_cannot_be_written_none_is(tmp_path: Path) -> None:
     (tmp_path / "full.onnx").write_bytes(file())
     (tmp_path / "poor.onnx").write_bytes(file(author=""))

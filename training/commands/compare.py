@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -31,10 +32,14 @@ def compare(
     what half of the runs lay.
     """
     choose_backend()
-    print(FORMATS[form](compared([_candidate(one) for one in what], sort)))
+    found = [candidate for one in what if (candidate := _candidate(one)) is not None]
+    if not found:
+        fail("There is nothing to compare.")
+    print(FORMATS[form](compared(found, sort)))
 
 
-def _candidate(what: str) -> Candidate:
+def _candidate(what: str) -> Candidate | None:
+    """None, and a line on stderr, for a folder that cannot be compared: of runs/* not all can."""
     from training.export import ExportError
     from training.networks import EmptyFeatureMap
 
@@ -45,10 +50,13 @@ def _candidate(what: str) -> Candidate:
         if not path.is_dir():
             return of_recipe(recipe_named(what))
         run = read(path)
-        if not run.last.exists():
-            fail(f"{path} has no weights yet: let its training end, or go on with it by --resume.")
-        return of_run(run)
-    except (EmptyFeatureMap, ExportError, NoRun, WeightsError) as exc:
+        if run.last.exists():
+            return of_run(run)
+        print(f"left out: {path} has no weights yet, its training has not ended", file=sys.stderr)
+    except NoRun as exc:
+        print(f"left out: {exc}", file=sys.stderr)
+    except (EmptyFeatureMap, ExportError, WeightsError) as exc:
         fail(str(exc))
     except (OSError, ModelRefused) as exc:
         fail(f"{path}: {exc}")
+    return None

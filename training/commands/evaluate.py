@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -39,6 +40,9 @@ def run_in(folder: Path) -> Run:
         fail(str(exc))
     if not run.last.exists():
         fail(f"{folder} has no weights yet: let its training end, or go on with it by --resume.")
+    if not run.finished:
+        done = f"{len(run.history)} of {run.recipe.epochs} epochs"
+        print(f"{folder} was stopped after {done}: --resume would go on with it.", file=sys.stderr)
     return run
 
 

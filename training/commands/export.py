@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 from training.commands.evaluate import RunFolder, card_in, measured, run_in, said
@@ -22,4 +23,5 @@ def export(run: RunFolder, data: DataOption = None, models: Models = Path("model
         fail(f"{models} cannot be written to: {exc}")
     print(said(card))
     print(f"{path}: {len(content) / 1e6:.1f} MB, proven. Serve it:")
-    print(f"  CONVOLU_DEFAULT_MODEL={found.recipe.name} make serve")
+    chosen = [f"--default-model={found.recipe.name}", f"--models={models}"]
+    print(f"  convolu serve {shlex.join(chosen)}")

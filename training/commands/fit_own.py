@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Mapping
 from dataclasses import replace
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from training.pretrained.backbone import Backbone
 
 PRETRAINED, SCRATCH = "lite0", "scratch"
+_TAKEN = ("cache", "features")  # folders beside the runs
 
 
 def fit_own(
@@ -38,9 +40,12 @@ def fit_own(
 ) -> None:
     """Train on `source`, folder:PATH, and measure the result on the pictures of its test part."""
     path = Path(source.removeprefix(FOLDER)).expanduser().resolve()
+    name = path.name if name is None else name
+    if name in ("", ".", "..", *_TAKEN) or Path(name).name != name:
+        fail(f"{name!r} cannot be the name of a model, a folder and a file. Give another --name.")
     if str(path).encode(errors="replace").decode() != str(path):  # its name stands in the file
         fail(f"The path {str(path)!r} is no text in UTF-8. Rename the folder.")
-    spec, name = f"{FOLDER}{path}", name or path.name
+    spec = f"{FOLDER}{path}"
     choose_backend()
     from training.own import AS_SEEN, from_pretrained, from_scratch
 
@@ -58,8 +63,9 @@ def fit_own(
     if data.split is not None:
         write_split(data.split, run.folder)
     print(said(card_in(measured(run, None, data, progress))))
-    print(f"  convolu-train report {run.folder}     # draws it: curves, confusion, mistakes")
-    print(f"  convolu-train export {run.folder}     # puts it into models/")
+    folder = shlex.quote(str(run.folder))
+    print(f"  convolu-train report {folder}     # draws it: curves, confusion, mistakes")
+    print(f"  convolu-train export {folder}     # puts it into models/")
 
 
 def _trained(

@@ -23,7 +23,7 @@ DataOption = Annotated[
         "in, as NAME.npz. Without it they are downloaded.",
     ),
 ]
-Runs = Annotated[Path, typer.Option(help="Where runs are kept; finished ones are not repeated.")]
+Runs = Annotated[Path, typer.Option(help="Where runs are kept, a folder each.")]
 ProgressOption = Annotated[
     Mode, typer.Option("--progress", help="auto: a bar on a terminal, lines elsewhere.")
 ]

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
+from app.errors import ModelRefused
 from training.commands.options import Models, fail
+
+_UNKNOWN = "training/card_texts.py says nothing of its data set and what the model is for."
 
 
 def readme(models: Models = Path("models")) -> None:
@@ -13,7 +17,8 @@ def readme(models: Models = Path("models")) -> None:
     from training.models_readme import write_readme
 
     try:
-        write_model_cards(models)
-    except EmptyField as exc:
+        for path in write_model_cards(models):
+            print(f"{path.name} has no page: {_UNKNOWN}", file=sys.stderr)
+        write_readme(models)
+    except (EmptyField, ModelRefused, OSError, ValueError) as exc:
         fail(str(exc))
-    write_readme(models)

@@ -73,6 +73,17 @@ def test_a_folder_that_is_no_run_or_has_no_weights_yet_ends_with_1(tmp_path: Pat
     assert "begun has no weights yet" in refused.stderr
 
 
+def test_of_all_that_lies_among_the_runs_what_cannot_be_compared_is_left_out(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "cache").mkdir()
+    begin(tmp_path / "begun", RECIPES["mnist-1conv"], DATA, 1, 0)
+    done = run_here("compare", tmp_path / "cache", tmp_path / "begun", "mnist-1conv")
+    assert done.exit_code == 0, done.output
+    assert len(done.stdout.splitlines()) == 2
+    assert [line.startswith("left out: ") for line in done.stderr.splitlines()] == [True, True]
+
+
 def test_a_head_alone_was_measured_but_took_no_epochs(tmp_path: Path) -> None:
     recipe = replace(RECIPES["mnist-1conv"], epochs=0, head_first=True)
     run = begin(tmp_path / "head", recipe, DATA, 1, 5)

@@ -100,6 +100,9 @@ def test_the_model_file_does_not_say_where_the_pictures_lie(
         (["--data", "folder:x", "--strides", "2"], "Only the lecture's networks have variants"),
         (["mnist-1conv", "--from", "lite0"], "are for pictures of your own"),
         (["mnist-1conv", "--name", "mine"], "are for pictures of your own"),
+        (["--data", "folder:x", "--name", "a/b"], "cannot be the name of a model"),
+        (["--data", "folder:x", "--name", ".."], "cannot be the name of a model"),
+        (["--data", "folder:x", "--name", "cache"], "cannot be the name of a model"),
     ],
 )
 def test_what_cannot_be_is_said_in_one_sentence(
