@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from contextlib import AbstractContextManager, nullcontext, redirect_stdout
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -23,6 +25,7 @@ from training.commands.options import (
     varied,
 )
 from training.data import FOLDER
+from training.progress import Mode
 from training.progress import progress as progress_of
 from training.variants import Variant
 
@@ -63,13 +66,14 @@ def fit(
         "validation": validation,
     }
     options = {option: value for option, value in options.items() if value is not None}
-    variant = Variant(strides, padding, pooling, head)
+    variant, shown = Variant(strides, padding, pooling, head), progress_of(progress)
     if recipe is None:
         if data is None or not data.startswith(FOLDER):
             fail("Name a recipe, or pictures of your own: --data folder:PATH")
         if variant.changes:
             fail("Only the lecture's networks have variants: name a recipe.")
-        fit_own(data, start, weights, name, options, seed, runs, resume, progress_of(progress))
+        with _text(progress):
+            fit_own(data, start, weights, name, options, seed, runs, resume, shown)
         return
     if (start, weights, name) != (None, None, None):
         fail("--from, --weights and --name are for pictures of your own: --data folder:PATH")
@@ -80,7 +84,13 @@ def fit(
 
     loaded = data_of(chosen, data, runs)
     folder = run_folder(runs, chosen.name, seed)
-    run = one_run(train, chosen, loaded, seed, folder, resume, progress_of(progress))
-    print(f"{folder}: {judgement(run.measured)}")
-    print(f"  convolu-train report {folder}     # measures it on the test images, draws it")
-    print(f"  convolu-train export {folder}     # puts it into models/")
+    run = one_run(train, chosen, loaded, seed, folder, resume, shown)
+    with _text(progress):
+        print(f"{folder}: {judgement(run.measured)}")
+        print(f"  convolu-train report {folder}     # measures it on the test images, draws it")
+        print(f"  convolu-train export {folder}     # puts it into models/")
+
+
+def _text(mode: Mode) -> AbstractContextManager[object]:
+    """Where lines for people go: to stderr, if stdout is for programs."""
+    return redirect_stdout(sys.stderr) if mode == "json" else nullcontext()
