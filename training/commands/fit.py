@@ -11,7 +11,7 @@ import typer
 
 from training.backend import choose_backend
 from training.commands.fit_own import fit_own
-from training.commands.one_run import changed, judgement, one_run
+from training.commands.one_run import changed, check_free, judgement, one_run
 from training.commands.options import (
     DataOption,
     HeadOption,
@@ -56,7 +56,8 @@ def fit(
 ) -> None:
     """Train a recipe or a variant of it, or on pictures of your own: --data folder:PATH.
 
-    Images are left out and judged after each epoch; a recipe's test images are not looked at.
+    Images are left out and judged after each epoch: choose by these. A recipe's test images are not
+    looked at; pictures of your own have a test part, which is measured at the end.
     Ctrl+C finishes the epoch and saves; --resume goes on.
     """
     options: dict[str, Any] = {
@@ -82,8 +83,9 @@ def fit(
     from training.run import run_folder
     from training.train import train
 
-    loaded = data_of(chosen, data, runs)
     folder = run_folder(runs, chosen.name, seed)
+    check_free(folder, resume)  # before the data are read
+    loaded = data_of(chosen, data, runs)
     run = one_run(train, chosen, loaded, seed, folder, resume, shown)
     with _text(progress):
         print(f"{folder}: {judgement(run.measured)}")

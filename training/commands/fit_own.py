@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from app.preprocess import Preprocess
 from training.backend import choose_backend
 from training.commands.evaluate import card_in, measured, said
-from training.commands.one_run import changed, one_run
+from training.commands.one_run import changed, check_free, one_run
 from training.commands.options import fail
 from training.data import FOLDER, Data, DataError, findings, load, write_split
 from training.data.tree import read_tree
@@ -46,6 +46,8 @@ def fit_own(
     if str(path).encode(errors="replace").decode() != str(path):  # its name stands in the file
         fail(f"The path {str(path)!r} is no text in UTF-8. Rename the folder.")
     spec = f"{FOLDER}{path}"
+    for folder in (runs / name, runs / f"{name}-tuned"):
+        check_free(folder, resume)  # before pictures are read
     choose_backend()
     from training.own import AS_SEEN, from_pretrained, from_scratch
 
@@ -63,9 +65,9 @@ def fit_own(
     if data.split is not None:
         write_split(data.split, run.folder)
     print(said(card_in(measured(run, None, data, progress))))
-    folder = shlex.quote(str(run.folder))
-    print(f"  convolu-train report {folder}     # draws it: curves, confusion, mistakes")
-    print(f"  convolu-train export {folder}     # puts it into models/")
+    where = shlex.quote(str(run.folder))
+    print(f"  convolu-train report {where}     # draws it: curves, confusion, mistakes")
+    print(f"  convolu-train export {where}     # puts it into models/")
 
 
 def _trained(

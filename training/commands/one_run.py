@@ -22,6 +22,12 @@ def changed(recipe: Recipe, options: Mapping[str, Any]) -> Recipe:
     return replace(recipe, **own, optimizer=replace(recipe.optimizer, **of_optimizer))
 
 
+def check_free(folder: Path, resume: bool) -> None:
+    """End the command if a folder is there that is not to be gone on with."""
+    if folder.exists() and not resume:
+        fail(f"{folder} is there already. Go on with it by --resume, or keep runs elsewhere.")
+
+
 def one_run(
     train: Callable[..., object],
     recipe: Recipe,
@@ -39,8 +45,7 @@ def one_run(
             f"--validation {recipe.validation} leaves none of {len(data.x_train)} training images "
             "to train on."
         )
-    if folder.exists() and not resume:
-        fail(f"{folder} is there already. Go on with it by --resume, or keep runs elsewhere.")
+    check_free(folder, resume)
     try:
         train(recipe, data, seed, folder, recipe.validation, progress)
     except (Diverged, NoRun, OSError, WeightsError) as exc:

@@ -206,6 +206,7 @@ def test_the_run_that_bears_the_name_is_the_one_that_was_taken(
     assert (folder / "last.keras").stat().st_mtime_ns == before
     again = run_here(*asked)
     assert (again.exit_code, "is there already" in again.stderr) == (1, True)
+    assert "reading pictures" not in again.stderr
 
 
 def test_a_head_that_was_broken_off_is_gone_on_with(
