@@ -96,10 +96,11 @@ def begin(folder: Path, recipe: Recipe, data: Data, seed: int, validation: int) 
     }
     if path.exists():
         read(folder)
-        if _decisive(json.loads(path.read_text())) != _decisive(json.loads(json.dumps(facts))):
+        there, asked = json.loads(path.read_text()), json.loads(json.dumps(facts))
+        if different := _different(_decisive(there), _decisive(asked)):
             raise FileExistsError(
-                f"{folder} holds a run of other facts (recipe, seed, validation or data). "
-                "Move it away or remove it, then start again."
+                f"{folder} holds a run of other facts ({different}). Ask for its own to go on with "
+                "it. Move it away or remove it to start again."
             )
         return run
     folder.mkdir(parents=True, exist_ok=True)
@@ -151,6 +152,16 @@ def _rows(folder: Path) -> list[dict[str, float]]:
     path = folder / "history.json"
     rows: list[dict[str, float]] = json.loads(path.read_text()) if path.exists() else []
     return rows
+
+
+def _different(there: Mapping[str, Any], asked: Mapping[str, Any]) -> str:
+    """`epochs 3 there, 20 asked`, for each fact that differs; nothing where none does."""
+    told = []
+    for one, other in ((there, asked), (there["recipe"], asked["recipe"])):
+        for name in sorted(one.keys() | other.keys() - {"recipe"}):
+            if one.get(name) != other.get(name):
+                told.append(f"{name} {one.get(name)} there, {other.get(name)} asked")
+    return "; ".join(told)
 
 
 def _decisive(facts: Mapping[str, Any]) -> dict[str, Any]:

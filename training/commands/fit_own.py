@@ -86,15 +86,19 @@ def _trained(
 
     if not recipe.head_first or recipe.epochs == 0:
         return run(recipe, folder)
-    head_alone = replace(recipe, epochs=0)
+    head_alone, tuning = replace(recipe, epochs=0), folder.with_name(f"{folder.name}-tuned")
+    if folder.exists() and _begun(folder).recipe.epochs == 0:
+        if tuning.exists():
+            run(recipe, tuning)  # which was rejected, unless now another one is asked for
+        return run(head_alone, folder)
     if folder.exists():
-        return run(head_alone if resume and _begun(folder).recipe.epochs == 0 else recipe, folder)
+        return run(recipe, folder)
     if not len(split(data, recipe.validation)[1]):
         print(
             "No picture is left out to judge tuning by: the head alone is taken.", file=sys.stderr
         )
         return run(head_alone, folder)
-    tuned = run(recipe, folder.with_name(f"{folder.name}-tuned"))
+    tuned = run(recipe, tuning)
     if tuning_paid(tuned):
         return read(tuned.folder.rename(folder))
     print("The new head alone judges held-out pictures better: it is taken.", file=sys.stderr)

@@ -204,6 +204,8 @@ def test_the_run_that_bears_the_name_is_the_one_that_was_taken(
     before = (folder / "last.keras").stat().st_mtime_ns
     assert run_here(*asked, "--resume").exit_code == 0
     assert (folder / "last.keras").stat().st_mtime_ns == before
+    other = run_here(*asked, "--resume", "--batch-size", "7")
+    assert (other.exit_code, "batch_size 32 there, 7 asked" in other.stderr) == (1, True)
     again = run_here(*asked)
     assert (again.exit_code, "is there already" in again.stderr) == (1, True)
     assert "reading pictures" not in again.stderr
