@@ -185,7 +185,8 @@ def _described(network: Network, row: Layer, path: list[Node], window: Window | 
     ]
     kernel = network.shapes.get(node.inputs[1], ()) if node.op in _WEIGHING else ()
     positions = prod(shape[:-1]) if len(shape) > 1 else 1
-    work = positions * prod(kernel)
+    views = network.shapes.get(node.outputs[0], (1,))[0]  # of one picture; or tokens in its place
+    work = views * positions * prod(kernel)
     if node.op == "MatMul":  # of two that depend on the picture, too, as in attention
         inner = network.shapes.get(node.inputs[0], ())
         work = prod(network.shapes.get(node.outputs[0], ())) * (inner[-1] if inner else 0)
