@@ -165,7 +165,8 @@ def _unharmed(service: Service) -> Iterator[None]:
 def check_log(service: Service) -> None:
     """Standard output is JSON of known keys, line by line; no fault is on standard error."""
     for line in service.lines:
-        assert list(json.loads(line)) == LOG_KEYS, line
+        # A pipe that is read too slowly, as docker's on a busy machine, costs lines and says so.
+        assert list(json.loads(line)) in (LOG_KEYS, ["lost_lines"]), line
         assert MARKER not in line
     errors = service.errors()
     assert "Traceback" not in errors, errors
