@@ -39,7 +39,7 @@ def build(
     from training.build import build as build_model
 
     for recipe in chosen:
-        loaded = data_of(recipe, data)
+        loaded = data_of(recipe, data, runs)
         try:
             card = build_model(recipe, loaded, runs, models, progress_of(progress))
         except (Diverged, NoRun, OSError, Stopped, WeightsError) as exc:
