@@ -53,21 +53,23 @@ def measured(
     progress: Progress | None = None,
 ) -> Path:
     """The model file of a run, made and measured unless it is there."""
-    if data is None and data_folder is not None and data_folder.startswith(FOLDER):
-        data = data_of(run.recipe, data_folder, run.folder.parent)
-    if data is not None:
-        _check(run, data, data_folder)
     path = run.folder / f"{run.recipe.name}.onnx"
-    if path.exists() and path.stat().st_mtime >= run.last.stat().st_mtime:
+    is_fresh = path.exists() and path.stat().st_mtime >= run.last.stat().st_mtime
+    names_pictures = data_folder is not None and data_folder.startswith(FOLDER)
+    if data is None and (names_pictures or not is_fresh):
+        data = data_of(run.recipe, data_folder, run.folder.parent)
+    if data is not None and data.sha256 != run.data_sha256:
+        fail(
+            f"{run.folder} was trained on other data than {data_folder or run.recipe.data} holds. "
+            "Train again, or name where its own lie with --data."
+        )
+    if data is None or is_fresh:
         return path
     choose_backend()
     from training.export import ExportError
     from training.export.file import write
     from training.finish import finish, temperature_of
 
-    if data is None:
-        data = data_of(run.recipe, data_folder, run.folder.parent)
-        _check(run, data, data_folder)
     try:
         progress = progress or progress_of()
         write(path, finish(run, data, temperature_of(run, data), progress))
@@ -83,14 +85,6 @@ def card_in(path: Path) -> Card:
         return Classifier(path.read_bytes()).card
     except (ModelRefused, OSError) as exc:
         fail(f"{path}: {exc} Remove it: it is made again.")
-
-
-def _check(run: Run, data: Data, source: str | None) -> None:
-    if data.sha256 != run.data_sha256:
-        fail(
-            f"{run.folder} was trained on other data than {source or run.recipe.data} holds. Train "
-            "again, or name where its own lie with --data."
-        )
 
 
 def said(card: Card) -> str:

@@ -50,7 +50,7 @@ def varied(name: str, variant: Variant) -> Recipe:
         fail(str(exc))
 
 
-def data_of(recipe: Recipe, source: str | None, runs: Path = Path("runs")) -> Data:
+def data_of(recipe: Recipe, source: str | None, runs: Path) -> Data:
     """The data of a recipe, which lie in `source`; ends the command if they cannot be had."""
     spec, folder = recipe.data, None if source is None else Path(source)
     if source is not None and source.startswith(FOLDER):
