@@ -20,10 +20,23 @@ from training.data import FOLDER, Data
 from training.recipes import Recipe
 from training.run import Run, epochs
 
+# What a recipe says of epochs: where a new head was all that learnt, none of it was done.
+_OF_EPOCHS = {
+    "batch_size",
+    "optimizer",
+    "augmentation",
+    "label_smoothing",
+    "mixup",
+    "cutmix",
+    "dtype",
+}
+
 
 def card_of(run: Run, data: Data) -> Card:
     """The card of a run, without metrics, layers and proof."""
-    recipe = run.recipe
+    recipe, done = run.recipe, len(run.history)
+    not_done = set() if done else _OF_EPOCHS
+    facts = asdict(recipe) | _public(recipe, data) | {"epochs": done}
     ours = not recipe.data.startswith(FOLDER)  # a network of one's own pictures is one's own
     return Card(
         name=recipe.name,
@@ -33,7 +46,7 @@ def card_of(run: Run, data: Data) -> Card:
         labels=list(data.labels),
         preprocess=data.preprocess,
         dataset=Dataset(name=data.name, sha256=data.sha256),
-        recipe=_done(asdict(recipe) | _public(recipe, data) | {"epochs": len(run.history)})
+        recipe=_done({name: fact for name, fact in facts.items() if name not in not_done})
         | {"seed": run.seed},
         history=epochs(run.folder),
         made_with=made_with(),

@@ -11,9 +11,13 @@ START, END = "<!-- table: made by `make models` -->", "<!-- end of table -->"
 
 
 def write_readme(folder: Path) -> None:
-    """Replace the table in `folder`/README.md by one made from the cards of `folder`/*.onnx."""
+    """Replace the table in `folder`/README.md by one made from the cards of `folder`/*.onnx.
+
+    Without that file, one is written. Raises ValueError if it has no place for the table.
+    """
     path = folder / "README.md"
-    before, start, rest = path.read_text().partition(START)
+    there = path.read_text() if path.exists() else f"# The models\n\n{START}\n{END}\n"
+    before, start, rest = there.partition(START)
     _, end, after = rest.partition(END)
     if not (start and end):
         raise ValueError(f"{path} needs the two lines {START} and {END} to write between")

@@ -98,6 +98,13 @@ def test_only_what_is_between_the_markers_is_replaced(models: Path) -> None:
     )
 
 
+def test_a_folder_without_a_readme_gets_one(models: Path) -> None:
+    write_readme(models)
+    assert (models / "README.md").read_text() == (
+        f"# The models\n\n{START}\n{table(models)}\n{END}\n"
+    )
+
+
 def test_writing_it_again_changes_nothing(models: Path) -> None:
     readme = models / "README.md"
     readme.write_text(f"{START}\n{END}\n")

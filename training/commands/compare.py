@@ -41,7 +41,7 @@ def compare(
 def _candidate(what: str) -> Candidate | None:
     """None, and a line on stderr, for a folder that cannot be compared: of runs/* not all can."""
     from training.export import ExportError
-    from training.networks import EmptyFeatureMap
+    from training.networks import DamagedFile, EmptyFeatureMap
 
     path = Path(what)
     try:
@@ -53,7 +53,7 @@ def _candidate(what: str) -> Candidate | None:
         if run.last.exists():
             return of_run(run)
         print(f"left out: {path} has no weights yet, its training has not ended", file=sys.stderr)
-    except NoRun as exc:
+    except (DamagedFile, NoRun) as exc:
         print(f"left out: {exc}", file=sys.stderr)
     except (EmptyFeatureMap, ExportError, WeightsError) as exc:
         fail(str(exc))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from training.backend import choose_backend
 from training.commands.evaluate import RunFolder, card_in, measured, run_in
-from training.commands.options import DataOption, data_of
+from training.commands.options import DataOption, data_of, fail
 
 
 def report(run: RunFolder, data: DataOption = None) -> None:
@@ -20,8 +20,10 @@ def report(run: RunFolder, data: DataOption = None) -> None:
     files = pictures.test_files
     names = [f"{path.parent.name}/{path.name}" for path in files] if files else None
     measured_on = "the test images"  # the card says it better
-    print(
-        write_report(
+    try:
+        path = write_report(
             found.folder, content, pictures.test_images, pictures.y_test, measured_on, names
         )
-    )
+    except OSError as exc:
+        fail(str(exc))
+    print(path)

@@ -14,9 +14,10 @@ from training.networks.lecture import (
     mnist_2conv,
 )
 from training.networks.pretrained import pretrained
-from training.networks.saved import load
+from training.networks.saved import DamagedFile, load
 
 __all__ = [
+    "DamagedFile",
     "EmptyFeatureMap",
     "cats_dogs",
     "cifar10_simple",

@@ -10,10 +10,20 @@ if TYPE_CHECKING:
     import keras
 
 
+class DamagedFile(OSError):
+    """A file cannot be read as a network; the message says what to do."""
+
+
 def load(path: Path) -> keras.Model:
-    """Read a whole network. Raises what Keras raises."""
+    """Read a whole network. Raises DamagedFile."""
     import keras
 
     import_module("training.networks.views")  # Keras finds layers by name that it has seen
-    model: keras.Model = keras.saving.load_model(path)
+    try:
+        model: keras.Model = keras.saving.load_model(path)
+    except Exception as exc:  # Keras wraps what zipfile, json and h5py raise in whatever it likes
+        raise DamagedFile(
+            f"{path} cannot be read as a network of Keras ({exc}). Remove its folder and train "
+            "again."
+        ) from exc
     return model

@@ -47,6 +47,8 @@ def load_backbone(name: str, weights: Path | None = None) -> Backbone:
         network = keras.Model(whole.inputs[0], whole.get_layer("pool").output, name=name)
         return Backbone(name, network, _preprocess(network), LITE0)
     build = _application(name)
+    if weights is not None and not weights.is_file():
+        raise WeightsError(f"there is no file {weights}, which --weights names.")
     shape = build(weights=None).input_shape[1:]  # the size that it was made for
     try:
         network = build(

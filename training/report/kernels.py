@@ -23,7 +23,10 @@ def kernels(before: Kernels | None, after: Kernels | None) -> Markup | None:
     if after is None:
         return None
     height, width, channels, count = after.shape
-    drawn = [("Before training", before), ("After training", after)]
+    if before is not None and np.array_equal(before, after):
+        drawn = [("Before and after training, which left them as they were", after)]
+    else:
+        drawn = [("Before training", before), ("After training", after)]
     colours = (
         "Blue is below 0, red above." if channels != 3 else "Grey is 0 in each of the colours."
     )
@@ -34,12 +37,15 @@ def kernels(before: Kernels | None, after: Kernels | None) -> Markup | None:
             "p",
             f"{min(count, MOST)} of its {count:,} kernels, {height}×{width} each. {colours}",
         ),
-        el("div", [_figure(*one) for one in drawn if one[1] is not None], class_="figures"),
+        el(
+            "div",
+            [_figure(name, weights) for name, weights in drawn if weights is not None],
+            class_="figures",
+        ),
     )
 
 
-def _figure(name: str, weights: Kernels | None) -> Markup:
-    assert weights is not None
+def _figure(name: str, weights: Kernels) -> Markup:
     strongest = _scale(weights)
     mosaic = tiles(weights)
     data = base64.b64encode(png(mosaic)).decode()

@@ -136,13 +136,16 @@ def test_a_pretrained_network_gets_a_head_for_the_classes(pictures: Path, tmp_pa
     assert card.recipe is not None
     assert card.recipe["network_options"] == {"backbone": "MobileNet", "weights": weights.name}
     assert str(tmp_path) not in json.dumps(card.recipe)
+    assert card.recipe["flip"]  # the head saw mirror images; of the rest nothing was done
+    assert not {"optimizer", "augmentation", "label_smoothing", "batch_size"} & set(card.recipe)
 
 
 @pytest.mark.parametrize(
     ("options", "reason"),
     [
         (["--from", "resnet50"], "there is no backbone 'resnet50'"),
-        (["--from", "MobileNet", "--weights", "nowhere.h5"], "weights of MobileNet cannot be had"),
+        (["--from", "MobileNet", "--weights", "nowhere.h5"], "there is no file nowhere.h5"),
+        (["--from", "MobileNet", "--weights", __file__], "weights of MobileNet cannot be had"),
     ],
 )
 def test_a_network_that_cannot_be_had_ends_it_before_pictures_are_read(
@@ -294,3 +297,22 @@ def test_a_damaged_model_file_is_not_put_where_it_would_be_served(
     assert result.exit_code == 1
     assert "Remove it: it is made again" in result.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("command", ["report", "evaluate", "compare"])
+@pytest.mark.parametrize("is_measured", [True, False])
+def test_damaged_weights_are_said_to_be_that(
+    fitted: tuple[Path, Result], tmp_path: Path, command: str, is_measured: bool
+) -> None:
+    run = shutil.copytree(fitted[0], tmp_path / "colours")
+    weights, model_file = run / "last.keras", run / "colours.onnx"
+    weights.write_bytes(weights.read_bytes()[:5000])
+    if is_measured:
+        model_file.touch()
+    result = run_here(command, run)
+    if command == "evaluate" and is_measured:  # it does not look at them
+        assert result.exit_code == 0, result.output
+        return
+    assert result.exit_code == 1
+    assert "last.keras cannot be read as a network of Keras" in result.stderr
+    assert not isinstance(result.exception, OSError)

@@ -53,6 +53,12 @@ def test_at_most_so_many_are_shown_and_all_are_counted(count: int) -> None:
 
 def test_before_and_after_stand_beside_each_other_and_before_may_be_missing() -> None:
     weights = np.ones((3, 3, 1, 2))
-    assert (kernels(weights, weights) or "").count("<figure") == 2
+    assert (kernels(weights - 1, weights) or "").count("<figure") == 2
     assert "Before training" not in (kernels(None, weights) or "")
     assert kernels(weights, None) is None
+
+
+def test_kernels_that_were_frozen_are_drawn_once_and_said_to_be() -> None:
+    html = kernels(np.ones((3, 3, 1, 2)), np.ones((3, 3, 1, 2))) or ""
+    assert html.count("<figure") == 1
+    assert "which left them as they were" in html
