@@ -23,10 +23,9 @@ def kernels(before: Kernels | None, after: Kernels | None) -> Markup | None:
     if after is None:
         return None
     height, width, channels, count = after.shape
+    drawn = [("Before training", before), ("After training", after)]
     if before is not None and np.array_equal(before, after):
         drawn = [("Before and after training, which left them as they were", after)]
-    else:
-        drawn = [("Before training", before), ("After training", after)]
     colours = (
         "Blue is below 0, red above." if channels != 3 else "Grey is 0 in each of the colours."
     )
