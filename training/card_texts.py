@@ -84,8 +84,9 @@ DATA_TEXTS = {
             "your own."
         ),
         not_for=(
-            "Telling people apart or judging them: it has no class for a person. Decisions that "
-            "nobody looks at again. Counting, or where in a photo a thing is."
+            "Telling people apart or judging them: of people it knows a ballplayer, a groom and a "
+            "scuba diver. Decisions that nobody looks at again. Counting, or where in a photo a "
+            "thing is."
         ),
     ),
 }

@@ -1,6 +1,7 @@
 """How good are these probabilities? One code for Keras, for ONNX and for the service.
 
-Takes probabilities and the true labels; knows nothing of who made them.
+`answers` makes them of encoded files by the service's own path; what measures them knows nothing of
+who made them.
 """
 
 from __future__ import annotations

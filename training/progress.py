@@ -15,10 +15,10 @@ from math import inf, isfinite
 from typing import Literal, TextIO
 
 Mode = Literal["auto", "bar", "lines", "json", "none"]
-Row = Mapping[str, float]  # what was measured: loss, accuracy, holdout_accuracy …
+Row = Mapping[str, float]  # what was measured: loss, accuracy, validation_accuracy …
 Clock = Callable[[], float]  # seconds
 
-_HELD_OUT = ("holdout_", "validation_", "val_")  # what begins so was measured on held-out images
+_HELD_OUT = "validation_"  # what begins so was measured on images left out
 
 
 class Progress:
@@ -176,12 +176,11 @@ class JsonLines(Progress):
 
 
 def held_out(row: Row) -> Row:
-    """What a row says of held-out images: `holdout_accuracy` as `accuracy`."""
+    """What a row says of held-out images: `validation_accuracy` as `accuracy`."""
     return {
-        name.removeprefix(prefix): value
+        name.removeprefix(_HELD_OUT): value
         for name, value in row.items()
-        for prefix in _HELD_OUT
-        if name.startswith(prefix)
+        if name.startswith(_HELD_OUT)
     }
 
 

@@ -29,7 +29,7 @@ JUDGE_BATCH = 256
 def train(
     recipe: Recipe, data: Data, seed: int, folder: Path, validation: int, progress: Progress
 ) -> keras.Model:
-    """Train from scratch and write the run folder; returns a model that computes in float32.
+    """Train a recipe and write the run folder; returns a model that computes in float32.
 
     With `validation`, so many training images are left out and judged after each epoch: for
     choosing a recipe. A finished run of the same facts is read back, one that was broken off goes
@@ -120,7 +120,7 @@ def train(
 
 
 def network(recipe: Recipe, image: tuple[int, ...], classes: int) -> keras.Model:
-    """The untrained network of a recipe for pixels of the shape `image`."""
+    """The network of a recipe, as it is before training, for pixels of the shape `image`."""
     build = getattr(networks, recipe.network)
     model: keras.Model = build(tuple(image), classes, **recipe.network_options, **recipe.variant)
     return model

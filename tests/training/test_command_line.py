@@ -241,7 +241,8 @@ def test_build_says_how_good_the_model_is_and_of_which_seeds(data: Path, tmp_pat
         row = {"epoch": 1.0, "seconds": 1.0, "loss": 1.0, "accuracy": 0.1}
         write(run.folder / "history.json", json.dumps([row] * recipe.epochs))
         mnist_1conv().save(run.last)
-    built = run_here("build", "mnist-1conv", "--data", data, "--runs", runs, "--models", models)
+    asked = ("build", "mnist-1conv", "--data", data, "--runs", runs, "--models", models)
+    built = run_here(*asked)
     assert built.exit_code == 0, built.output
     metrics = Classifier((models / "mnist-1conv.onnx").read_bytes()).card.metrics
     assert metrics is not None
@@ -250,6 +251,9 @@ def test_build_says_how_good_the_model_is_and_of_which_seeds(data: Path, tmp_pat
         f"{models}/mnist-1conv.onnx: {metrics.accuracy:.2%} of 20 test images right; "
         f"mean of seeds 1, 2, 3: {mean:.3%}\n"
     )
+    again = run_here(*asked, "--progress", "json")
+    assert built.stdout in again.stderr
+    assert [json.loads(line)["event"] for line in again.stdout.splitlines()][-1] == "end"
 
 
 def test_readme_writes_the_table_of_a_folder(tmp_path: Path) -> None:

@@ -165,12 +165,12 @@ def test_best_is_an_epoch_that_is_better_than_all_before_it() -> None:
     [
         ({"loss": 0.5}, "loss 0.5000"),
         (JUDGED, "loss 0.5000 acc 0.7500"),
-        (JUDGED | {"holdout_accuracy": 0.25}, "loss 0.5000 acc 0.7500, val 0.2500"),
+        (JUDGED | {"validation_accuracy": 0.25}, "loss 0.5000 acc 0.7500, val 0.2500"),
         (
             JUDGED | {"validation_accuracy": 0.25, "validation_loss": 2},
             "loss 0.5000 acc 0.7500, val 2.0000 0.2500",
         ),
-        ({"val_loss": 2}, "val 2.0000"),
+        ({"validation_loss": 2}, "val 2.0000"),
         ({"loss": nan}, "loss nan"),
         ({}, ""),
     ],

@@ -1,1 +1,1 @@
-"""The commands of `convolu-train`, one file each; they import Keras when they are called."""
+"""The commands of `convolu-train`, and what they share; they import Keras when they are called."""

@@ -14,6 +14,7 @@ from training.commands.options import (
     data_of,
     fail,
     recipe_named,
+    text,
 )
 from training.pretrained.lite0_weights import WeightsError
 from training.progress import progress as progress_of
@@ -34,7 +35,8 @@ def build(
     chosen = [recipe_named(name) for name in recipes]  # before Keras, which takes seconds
     choose_backend()
     if IMAGENET in names:
-        _build_imagenet(models)
+        with text(progress):
+            _build_imagenet(models)
     from training.build import Stopped
     from training.build import build as build_model
 
@@ -46,11 +48,12 @@ def build(
             fail(str(exc))
         assert card.metrics is not None
         seeds = card.metrics.seed_accuracies
-        print(
-            f"{models / recipe.name}.onnx: {card.metrics.accuracy:.2%} of {card.metrics.images:,} "
-            f"test images right; mean of seeds {', '.join(seeds)}: "
-            f"{sum(seeds.values()) / len(seeds):.3%}"
-        )
+        with text(progress):
+            print(
+                f"{models / recipe.name}.onnx: {card.metrics.accuracy:.2%} of "
+                f"{card.metrics.images:,} test images right; mean of seeds {', '.join(seeds)}: "
+                f"{sum(seeds.values()) / len(seeds):.3%}"
+            )
 
 
 def _build_imagenet(models: Path) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-from contextlib import AbstractContextManager, nullcontext, redirect_stdout
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -22,10 +20,10 @@ from training.commands.options import (
     StridesOption,
     data_of,
     fail,
+    text,
     varied,
 )
 from training.data import FOLDER
-from training.progress import Mode
 from training.progress import progress as progress_of
 from training.variants import Variant
 
@@ -73,7 +71,7 @@ def fit(
             fail("Name a recipe, or pictures of your own: --data folder:PATH")
         if variant.changes:
             fail("Only the lecture's networks have variants: name a recipe.")
-        with _text(progress):
+        with text(progress):
             fit_own(data, start, weights, name, options, seed, runs, resume, shown)
         return
     if (start, weights, name) != (None, None, None):
@@ -87,12 +85,7 @@ def fit(
     check_free(folder, resume)  # before the data are read
     loaded = data_of(chosen, data, runs)
     run = one_run(train, chosen, loaded, seed, folder, resume, shown)
-    with _text(progress):
+    with text(progress):
         print(f"{folder}: {judgement(run.measured)}")
         print(f"  convolu-train report {folder}     # measures it on the test images, draws it")
         print(f"  convolu-train export {folder}     # puts it into models/")
-
-
-def _text(mode: Mode) -> AbstractContextManager[object]:
-    """Where lines for people go: to stderr, if stdout is for programs."""
-    return redirect_stdout(sys.stderr) if mode == "json" else nullcontext()

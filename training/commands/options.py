@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import AbstractContextManager, nullcontext, redirect_stdout
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -20,7 +21,7 @@ DataOption = Annotated[
         "--data",
         envvar="CONVOLU_DATA",
         help="folder:PATH, pictures in a folder for each class; or the folder that data sets lie "
-        "in, as NAME.npz. Without it they are downloaded.",
+        "in, as NAME.npz. Without it they are downloaded, but for cats-dogs.",
     ),
 ]
 Runs = Annotated[Path, typer.Option(help="Where runs are kept, a folder each.")]
@@ -64,6 +65,11 @@ def data_of(recipe: Recipe, source: str | None, runs: Path) -> Data:
         return load(spec, folder, recipe.preprocess, runs / "cache")
     except DataError as exc:
         fail(str(exc))
+
+
+def text(mode: Mode) -> AbstractContextManager[object]:
+    """Where lines for people go: to stderr, if stdout is for programs."""
+    return redirect_stdout(sys.stderr) if mode == "json" else nullcontext()
 
 
 def fail(message: str) -> NoReturn:

@@ -1,4 +1,4 @@
-"""A report → lines for people."""
+"""A report → lines for people, or JSON for programs."""
 
 from __future__ import annotations
 

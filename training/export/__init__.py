@@ -1,4 +1,4 @@
-"""Keras → ONNX, layer by layer: `to_onnx` translates, `file` adds card and proof."""
+"""Keras → ONNX, call by call: `to_onnx` translates, `file` adds card and proof."""
 
 from training.export.graph import ExportError
 from training.export.half import rounded

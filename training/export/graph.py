@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 OPSET = 20  # the first with Gelu
-IR_VERSION = 10  # what OPSET's own onnx release wrote; older readers refuse what is newer
+IR_VERSION = 10  # of onnx 1.16, one release after OPSET's; older readers refuse what is newer
 HALF_FROM = 4096  # numbers in a kernel: 8 KB saved, where a Cast in the file takes 0.1
 
 

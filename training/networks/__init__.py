@@ -1,4 +1,6 @@
-"""The networks, one function each: an untrained Keras model that ends in softmax.
+"""The networks, one function each: a Keras model that ends in softmax.
+
+Untrained, but for `pretrained`, which knows ImageNet and not yet its own classes.
 
 A network takes normalised float32 pixels (batch, height, width, channels) and knows nothing of how
 they were normalised or what it will be trained on. Layer names become the tensor names of the

@@ -1,7 +1,7 @@
 """A network that somebody trained on ImageNet, cut off before its classes: pixels → features.
 
 By name: `lite0`, or a class of `keras.applications`, whose weights are downloaded or come from a
-file. Knows nothing of what its features are used for.
+file. Knows nothing of data or training.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""EfficientNet-Lite0 in Keras, untrained: 224×224×3 → 1000 classes; 4,652,008 parameters.
+"""EfficientNet-Lite0 in Keras, untrained: 224×224×3 → 1000 classes; 4,694,024 parameters.
 
 Tan and Le, "EfficientNet: Rethinking Model Scaling for Convolutional Neural Networks" (ICML 2019);
 Lite0 is Google's variant for small devices (2020): ReLU6 for swish, no squeeze-and-excite. Knows

@@ -9,7 +9,7 @@ _VOID = {"meta"}  # elements without an end
 
 
 class Markup(str):
-    """Text that is HTML already; only `el` and `joined` make it, and `plots` from matplotlib's."""
+    """Text that is HTML already; `el`, `joined` and, of what is no value, `plots` and styles."""
 
 
 Child = str | Markup | Iterable["Child"] | None
