@@ -39,6 +39,21 @@ def from_scratch(name: str, data: str, images: int) -> Recipe:
     )
 
 
+def from_recipe(
+    recipe: Recipe, name: str, data: str, images: int, preprocess: Preprocess
+) -> Recipe:
+    """A recipe for other pictures, `data`, of which so many are training images."""
+    return replace(
+        recipe,
+        name=name,
+        description=f"Pictures of {name}, as {recipe.name} is trained.",
+        data=data,
+        preprocess=preprocess,
+        balanced=True,
+        validation=validation_images(images),
+    )
+
+
 def from_pretrained(
     name: str, data: str, images: int, start: Backbone, weights: Path | None
 ) -> Recipe:

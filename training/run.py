@@ -158,7 +158,7 @@ def _different(there: Mapping[str, Any], asked: Mapping[str, Any]) -> str:
     """`epochs 3 there, 20 asked`, for each fact that differs; nothing where none does."""
     told = []
     for one, other in ((there, asked), (there["recipe"], asked["recipe"])):
-        for name in sorted(one.keys() | other.keys() - {"recipe"}):
+        for name in sorted((one.keys() | other.keys()) - {"recipe"}):
             if one.get(name) != other.get(name):
                 told.append(f"{name} {one.get(name)} there, {other.get(name)} asked")
     return "; ".join(told)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from training import networks, optimizers
 from training.batches import Batches
-from training.data import Data
+from training.data import Data, write_split
 from training.interrupt import Interrupt
 from training.progress import Progress
 from training.recipes import Recipe
@@ -37,6 +37,8 @@ def train(
     `finished`. Raises FileExistsError if the folder holds a run of other facts, and Diverged.
     """
     run = begin(folder, recipe, data, seed, validation)
+    if data.split is not None:
+        write_split(data.split, folder)
     if run.finished:
         return networks.load(run.last)
     history = run.history if run.checkpoint(len(run.history)).exists() else []

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -149,6 +150,34 @@ def test_the_progress_can_be_json_lines(data: Path, tmp_path: Path) -> None:
     lines = [json.loads(line) for line in fitted.stdout.splitlines()]
     assert [line["event"] for line in lines] == ["begin", "epoch", "epoch", "end"]
     assert lines[0]["steps_per_epoch"] == 2  # 200 images in batches of 128
+
+
+def test_ctrl_c_ends_it_after_the_epoch_and_resume_goes_on(data: Path, tmp_path: Path) -> None:
+    asked: list[str | Path] = [*FIT, "--epochs", "40", "--progress", "json"]
+    asked += ["--data", data, "--runs", tmp_path]
+    fitting = subprocess.Popen(
+        command(*asked),
+        cwd=ROOT,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    with fitting:
+        assert fitting.stdout is not None
+        assert fitting.stderr is not None
+        next(line for line in fitting.stdout if json.loads(line)["event"] == "epoch")
+        fitting.send_signal(signal.SIGINT)
+        said = fitting.stderr.read()
+    assert fitting.returncode == 1
+    done = len(read(tmp_path / "mnist-1conv-seed0").history)
+    assert 1 <= done < 40
+    assert f"was stopped after epoch {done} of 40; --resume goes on with it." in said
+    went_on = run_here(*asked, "--resume")
+    assert went_on.exit_code == 0, went_on.output
+    lines = [json.loads(line) for line in went_on.stdout.splitlines()]
+    assert lines[0]["finished_epochs"] == done
+    assert next(line["epoch"] for line in lines if line["event"] == "epoch") == done + 1
 
 
 def test_a_run_that_is_there_is_gone_on_with_only_if_asked(

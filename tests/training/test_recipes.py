@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from training import networks
-from training.data import NAMES, SHAPES, load, shape
+from training.data import CLASSES, NAMES, load, shape
 from training.pretrained.lite0_weights import PACKAGE
 from training.recipes import RECIPES, Recipe
 
@@ -27,9 +27,9 @@ def test_a_recipe_names_a_network_and_a_data_set_that_exist(recipe: Recipe) -> N
 
 
 @each_recipe
-def test_a_recipe_has_three_different_seeds(recipe: Recipe) -> None:
-    assert len(recipe.seeds) == 3
-    assert len(set(recipe.seeds)) == 3
+def test_a_recipe_has_three_different_seeds_or_one_where_each_takes_hours(recipe: Recipe) -> None:
+    assert len(recipe.seeds) == (1 if recipe.name == "cifar10" else 3)
+    assert len(set(recipe.seeds)) == len(recipe.seeds)
 
 
 @each_recipe
@@ -63,13 +63,13 @@ def test_the_network_takes_the_pixels_of_the_data_and_answers_for_each_label(
     assert np.allclose(answer.sum(axis=1), 1, atol=1e-5)
 
 
-def test_every_data_set_of_a_name_has_a_shape() -> None:
-    assert set(SHAPES) == set(NAMES)
+def test_of_every_data_set_of_a_name_the_number_of_classes_is_known() -> None:
+    assert set(CLASSES) == set(NAMES)
 
 
 @pytest.mark.parametrize("name", ["mnist", "cifar10", "fashion-mnist"])
 def test_the_shapes_are_those_of_the_data(name: str, tmp_path: Path) -> None:
-    image, classes = SHAPES[name]
+    image, classes = shape(name, None)
     pixels = np.zeros((20, *image), np.uint8).squeeze()
     truth = np.arange(20) % classes
     file = tmp_path / f"{name}.npz"

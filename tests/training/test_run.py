@@ -58,6 +58,14 @@ def test_a_folder_is_never_given_to_a_run_of_other_facts(
     assert (tmp_path / "run.json").read_text() == before
 
 
+def test_the_facts_that_differ_are_said_and_no_others(tmp_path: Path) -> None:
+    begin(tmp_path, RECIPE, DATA, 1, 0)
+    with pytest.raises(FileExistsError) as caught:
+        begin(tmp_path, replace(RECIPE, epochs=RECIPE.epochs + 1), DATA, 1, 9)
+    said = f"(validation 0 there, 9 asked; epochs {RECIPE.epochs} there, {RECIPE.epochs + 1} asked)"
+    assert said in str(caught.value)
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [

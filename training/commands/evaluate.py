@@ -63,6 +63,8 @@ def measured(
             f"{run.folder} was trained on other data than {data_folder or run.recipe.data} holds. "
             "Train again, or name where its own lie with --data."
         )
+    if is_fresh and data is not None and list(data.labels) != card_in(path).labels:
+        is_fresh = False  # a class was renamed
     if data is None or is_fresh:
         return path
     choose_backend()

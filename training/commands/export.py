@@ -17,6 +17,8 @@ def export(run: RunFolder, data: DataOption = None, models: Models = Path("model
     file = measured(found, data)
     card, content = card_in(file), file.read_bytes()
     path = models / f"{found.recipe.name}.onnx"
+    if path.exists() and (author := card_in(path).author) != card.author:
+        fail(f"{path} is there already, by {author or 'somebody else'}. Export to other --models.")
     try:
         write(path, content)
     except OSError as exc:

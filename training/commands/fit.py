@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -46,13 +47,14 @@ def fit(
     epochs: Annotated[int | None, typer.Option(min=0, help="Other than the recipe's.")] = None,
     batch_size: Annotated[int | None, typer.Option(min=1)] = None,
     learning_rate: Annotated[float | None, typer.Option(min=0)] = None,
+    flip: Annotated[bool | None, typer.Option(help="Does its mirror image show the same?")] = None,
     validation: Annotated[int | None, typer.Option(min=0, help="Images to judge by.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Another than those of `build`.")] = 0,
     runs: Runs = Path("runs"),
     resume: Annotated[bool, typer.Option(help="Go on with a run that was stopped.")] = False,
     progress: ProgressOption = "auto",
 ) -> None:
-    """Train a recipe or a variant of it, or on pictures of your own: --data folder:PATH.
+    """Train a recipe or a variant of it; on its data, or on your own pictures: --data folder:PATH.
 
     Images are left out and judged after each epoch: choose by these. A recipe's test images are not
     looked at; pictures of your own have a test part, which is measured at the end.
@@ -62,21 +64,27 @@ def fit(
         "epochs": epochs,
         "batch_size": batch_size,
         "learning_rate": learning_rate,
+        "flip": flip,
         "validation": validation,
     }
     options = {option: value for option, value in options.items() if value is not None}
     variant, shown = Variant(strides, padding, pooling, head), progress_of(progress)
-    if recipe is None:
-        if data is None or not data.startswith(FOLDER):
-            fail("Name a recipe, or pictures of your own: --data folder:PATH")
-        if variant.changes:
-            fail("Only the lecture's networks have variants: name a recipe.")
+    if recipe is None and variant.changes:
+        fail("Only the lecture's networks have variants: name a recipe.")
+    if recipe is not None and (start, weights) != (None, None):
+        fail("--from and --weights say what to start from, and so does a recipe: leave it out.")
+    base = None if recipe is None else varied(recipe, variant)
+    if data is not None and data.startswith(FOLDER):
         with text(progress):
-            fit_own(data, start, weights, name, options, seed, runs, resume, shown)
+            fit_own(data, base, start, weights, name, options, seed, runs, resume, shown)
         return
-    if (start, weights, name) != (None, None, None):
-        fail("--from, --weights and --name are for pictures of your own: --data folder:PATH")
-    chosen = changed(varied(recipe, variant), options)
+    if base is None:
+        fail("Name a recipe, or pictures of your own: --data folder:PATH")
+    if name is not None:
+        fail("--name is for pictures of your own: --data folder:PATH")
+    chosen = changed(base, options)
+    if seed in chosen.seeds:
+        fail(f"--seed {seed} is one of those that `build {chosen.name}` trains. Take another.")
     choose_backend()
     from training.run import run_folder
     from training.train import train
@@ -87,5 +95,6 @@ def fit(
     run = one_run(train, chosen, loaded, seed, folder, resume, shown)
     with text(progress):
         print(f"{folder}: {judgement(run.measured)}")
-        print(f"  convolu-train report {folder}     # measures it on the test images, draws it")
-        print(f"  convolu-train export {folder}     # puts it into models/")
+        where = shlex.quote(str(folder))
+        print(f"  convolu-train report {where}     # measures it on the test images, draws it")
+        print(f"  convolu-train export {where}     # puts it into models/")

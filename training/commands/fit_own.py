@@ -14,7 +14,7 @@ from training.backend import choose_backend
 from training.commands.evaluate import card_in, measured, said
 from training.commands.one_run import changed, check_free, one_run
 from training.commands.options import fail
-from training.data import FOLDER, Data, DataError, findings, load, write_split
+from training.data import FOLDER, Data, DataError, findings, load, read_as
 from training.data.tree import read_tree
 from training.progress import Progress
 from training.recipes import Recipe
@@ -29,6 +29,7 @@ _TAKEN = ("cache", "features")  # folders beside the runs
 
 def fit_own(
     source: str,
+    base: Recipe | None,
     start: str | None,
     weights: Path | None,
     name: str | None,
@@ -38,7 +39,10 @@ def fit_own(
     resume: bool,
     progress: Progress,
 ) -> None:
-    """Train on `source`, folder:PATH, and measure the result on the pictures of its test part."""
+    """Train on `source`, folder:PATH, and measure the result on the pictures of its test part.
+
+    As the recipe `base` says or, without one, from what `start` names.
+    """
     path = Path(source.removeprefix(FOLDER)).expanduser().resolve()
     name = path.name if name is None else name
     if name in ("", ".", "..", *_TAKEN) or Path(name).name != name:
@@ -49,12 +53,16 @@ def fit_own(
     for folder in (runs / name, runs / f"{name}-tuned"):
         check_free(folder, resume)  # before pictures are read
     choose_backend()
-    from training.own import AS_SEEN, from_pretrained, from_scratch
+    from training.own import AS_SEEN, from_pretrained, from_recipe, from_scratch
 
     start = start or _start(path)
     if weights is not None and start in (PRETRAINED, SCRATCH):
         fail(f"--from {start} has no use for --weights: name what they are of, with --from.")
-    if start == SCRATCH:
+    if base is not None:
+        preprocess = base.preprocess or read_as(base.data)
+        data = _read(spec, preprocess, runs, progress)
+        recipe = from_recipe(base, name, spec, len(data.x_train), preprocess)
+    elif start == SCRATCH:
         data = _read(spec, AS_SEEN, runs, progress)
         recipe = from_scratch(name, spec, len(data.x_train))
     else:
@@ -62,8 +70,6 @@ def fit_own(
         data = _read(spec, backbone.preprocess, runs, progress)
         recipe = from_pretrained(name, spec, len(data.x_train), backbone, weights)
     run = _trained(changed(recipe, options), data, seed, runs / name, resume, progress)
-    if data.split is not None:
-        write_split(data.split, run.folder)
     print(said(card_in(measured(run, None, data, progress))))
     where = shlex.quote(str(run.folder))
     print(f"  convolu-train report {where}     # draws it: curves, confusion, mistakes")
@@ -87,17 +93,16 @@ def _trained(
     if not recipe.head_first or recipe.epochs == 0:
         return run(recipe, folder)
     head_alone, tuning = replace(recipe, epochs=0), folder.with_name(f"{folder.name}-tuned")
-    if folder.exists() and _begun(folder).recipe.epochs == 0:
-        if tuning.exists():
-            run(recipe, tuning)  # which was rejected, unless now another one is asked for
-        return run(head_alone, folder)
-    if folder.exists():
-        return run(recipe, folder)
     if not len(split(data, recipe.validation)[1]):
         print(
             "No picture is left out to judge tuning by: the head alone is taken.", file=sys.stderr
         )
         return run(head_alone, folder)
+    if folder.exists() and tuning.exists() and _begun(folder).recipe.epochs == 0:
+        run(recipe, tuning)  # which was rejected, unless now another one is asked for
+        return run(head_alone, folder)
+    if folder.exists():
+        return run(recipe, folder)
     tuned = run(recipe, tuning)
     if tuning_paid(tuned):
         return read(tuned.folder.rename(folder))

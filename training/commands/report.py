@@ -24,6 +24,6 @@ def report(run: RunFolder, data: DataOption = None) -> None:
         path = write_report(
             found.folder, content, pictures.test_images, pictures.y_test, measured_on, names
         )
-    except OSError as exc:
+    except (OSError, ValueError) as exc:
         fail(str(exc))
     print(path)

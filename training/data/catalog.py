@@ -8,29 +8,26 @@ from app.preprocess import Preprocess
 from training.data.dataset import Data
 from training.data.error import DataError
 from training.data.folder import CACHE, load_folder
-from training.data.named import NAMED
+from training.data.named import NAMED, PREPROCESS
 from training.data.rows import Progress
 
-# Sets of pictures, by name, and as what their pictures are read if nobody says otherwise: all of a
-# picture, squashed, as cats and dogs fill theirs.
+# Sets that are folders of pictures, by name, and as what these are read if nobody says otherwise:
+# all of a picture, squashed, as cats and dogs fill theirs.
 PICTURES = {"cats-dogs": Preprocess(160, 160)}
 NAMES = (*NAMED, *PICTURES)
 FOLDER = "folder:"
-# What a network for each takes, and its classes: known before any data is at hand.
-SHAPES = {
-    "mnist": ((28, 28, 1), 10),
-    "fashion-mnist": ((28, 28, 1), 10),
-    "cifar10": ((32, 32, 3), 10),
-    "cats-dogs": ((160, 160, 3), 2),
-}
+CLASSES = {"mnist": 10, "fashion-mnist": 10, "cifar10": 10, "cats-dogs": 2}
 
 
 def shape(name: str, preprocess: Preprocess | None) -> tuple[tuple[int, int, int], int]:
     """Height, width, channels and classes of a named data set whose pictures are read so."""
-    image, classes = SHAPES[name]
-    if preprocess is not None:
-        image = (preprocess.height, preprocess.width, preprocess.channels)
-    return image, classes
+    seen = preprocess or read_as(name)
+    return (seen.height, seen.width, seen.channels), CLASSES[name]
+
+
+def read_as(name: str) -> Preprocess:
+    """As what the pictures of a named data set are read, if nobody says otherwise."""
+    return (PREPROCESS | PICTURES)[name]
 
 
 def load(

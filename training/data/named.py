@@ -15,6 +15,13 @@ from training.data.error import DataError
 from training.data.idx import IDX_FILES, has_idx, read_idx_folder
 from training.data.npz import Arrays, download, read_npz
 
+# As what pictures are read. Articles of clothing are light on black and keep their proportions, the
+# longer side at 28 pixels, as the authors did it; of larger photos nothing at the sides is lost.
+PREPROCESS = {
+    "mnist": Preprocess(28, 28, channels=1, layout="digit"),
+    "fashion-mnist": Preprocess(28, 28, channels=1, layout="pad", background=(0, 0, 0)),
+    "cifar10": Preprocess(32, 32, layout="squash"),
+}
 MNIST_BEGINS = [5, 0, 4, 1, 9, 2, 1, 3, 1, 4]  # its first training labels; Fashion-MNIST: 9, 0, 0
 # Debian's package dataset-fashion-mnist
 SYSTEM_FASHION_MNIST = Path("/usr/share/datasets/fashion-mnist")
@@ -22,37 +29,29 @@ SYSTEM_FASHION_MNIST = Path("/usr/share/datasets/fashion-mnist")
 
 def mnist(folder: Path | None) -> Data:
     """MNIST: 60,000 + 10,000 handwritten digits, 28×28×1 (LeCun, Cortes, Burges 1998)."""
-    arrays = _arrays("mnist", (28, 28), folder)
-    preprocess = Preprocess(28, 28, channels=1, layout="digit")
-    return _data("mnist", tuple("0123456789"), preprocess, arrays)
+    return _data("mnist", tuple("0123456789"), _arrays("mnist", (28, 28), folder))
 
 
 def fashion_mnist(folder: Path | None, system: Path = SYSTEM_FASHION_MNIST) -> Data:
     """Fashion-MNIST: 60,000 + 10,000 articles of clothing, 28×28×1 (Xiao, Rasul, Vollgraf 2017).
 
     From fashion-mnist.npz in `folder`, IDX files in `folder`/fashion-mnist or `folder`, those that
-    the `system` has, or with None also from Keras. Articles are light on black and keep their
-    proportions, the longer side at 28 pixels: hence `pad` on black paper, as the authors did it.
+    the `system` has, or with None also from Keras.
     """
     labels = (
         *("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat"),
         *("Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"),
     )
-    preprocess = Preprocess(28, 28, channels=1, layout="pad", background=(0, 0, 0))
-    return _data("fashion-mnist", labels, preprocess, _fashion_arrays(folder, system))
+    return _data("fashion-mnist", labels, _fashion_arrays(folder, system))
 
 
 def cifar10(folder: Path | None) -> Data:
-    """CIFAR-10: 50,000 + 10,000 photos of animals and vehicles, 32×32×3 (Krizhevsky 2009).
-
-    Larger photos are squashed, so that nothing at their sides is lost.
-    """
+    """CIFAR-10: 50,000 + 10,000 photos of animals and vehicles, 32×32×3 (Krizhevsky 2009)."""
     labels = (
         *("airplane", "automobile", "bird", "cat", "deer"),
         *("dog", "frog", "horse", "ship", "truck"),
     )
-    arrays = _arrays("cifar10", (32, 32, 3), folder)
-    return _data("cifar10", labels, Preprocess(32, 32, layout="squash"), arrays)
+    return _data("cifar10", labels, _arrays("cifar10", (32, 32, 3), folder))
 
 
 NAMED = {"mnist": mnist, "fashion-mnist": fashion_mnist, "cifar10": cifar10}
@@ -86,7 +85,8 @@ def _arrays(name: str, shape: tuple[int, ...], folder: Path | None) -> Arrays:
     return read_npz(folder / f"{name}.npz", name, shape, classes=10)
 
 
-def _data(name: str, labels: tuple[str, ...], preprocess: Preprocess, arrays: Arrays) -> Data:
+def _data(name: str, labels: tuple[str, ...], arrays: Arrays) -> Data:
+    preprocess = PREPROCESS[name]
     shape = (-1, preprocess.height, preprocess.width, preprocess.channels)
     return Data(
         name=name,

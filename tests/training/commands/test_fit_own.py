@@ -10,7 +10,9 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner, Result
 
+import training.own
 from app.classifier import Classifier
+from tests.conftest import colour_card, colour_model
 from training.__main__ import cli
 from training.run import read
 
@@ -98,8 +100,9 @@ def test_the_model_file_does_not_say_where_the_pictures_lie(
         (["--data", "elsewhere"], "Name a recipe, or pictures of your own"),
         (["--data", "folder:nowhere"], "cannot be read as a folder"),
         (["--data", "folder:x", "--strides", "2"], "Only the lecture's networks have variants"),
-        (["mnist-1conv", "--from", "lite0"], "are for pictures of your own"),
-        (["mnist-1conv", "--name", "mine"], "are for pictures of your own"),
+        (["mnist-1conv", "--from", "lite0"], "and so does a recipe"),
+        (["mnist-1conv", "--name", "mine"], "--name is for pictures of your own"),
+        (["mnist-1conv", "--seed", "1"], "--seed 1 is one of those that `build mnist-1conv`"),
         (["--data", "folder:x", "--name", "a/b"], "cannot be the name of a model"),
         (["--data", "folder:x", "--name", ".."], "cannot be the name of a model"),
         (["--data", "folder:x", "--name", "cache"], "cannot be the name of a model"),
@@ -279,10 +282,69 @@ def test_pictures_that_were_moved_can_be_named(
     assert result.exit_code == 0, result.output
 
 
-def test_a_recipe_does_not_take_pictures_of_ones_own(pictures: Path, tmp_path: Path) -> None:
-    result = run_here("fit", "mnist-1conv", "--data", f"folder:{pictures}", "--runs", tmp_path)
+def test_a_recipe_and_its_variants_take_pictures_of_ones_own(
+    pictures: Path, tmp_path: Path
+) -> None:
+    """The lecture's network for cats and dogs: at its size, with any classes."""
+    result = run_here(
+        *("fit", "cats-dogs-simple", "--head", "global-average", "--epochs", "1"),
+        *("--data", f"folder:{pictures}", "--no-flip", "--runs", tmp_path),
+    )
+    assert result.exit_code == 0, result.output
+    assert (tmp_path / "colours" / "split.json").exists()
+    card = Classifier((tmp_path / "colours" / "colours.onnx").read_bytes()).card
+    assert set(card.labels) == set(COLOURS)
+    assert (card.preprocess.height, card.preprocess.layout) == (160, "squash")
+    assert card.description == "Pictures of colours, as cats-dogs-simple-globalaverage is trained."
+    assert card.recipe is not None
+    assert (card.recipe["balanced"], "flip" in card.recipe) == (True, False)
+
+
+@pytest.mark.parametrize(("most", "start"), [(32, "lite0"), (31, "scratch")])
+def test_what_few_pictures_start_from_is_a_network_that_knows_more(
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int, start: str
+) -> None:
+    """There are 31 files; 20,000 would take a while."""
+    monkeypatch.setattr(training.own, "FEW_IMAGES", most)
+    result = run_here(
+        *("fit", "--data", f"folder:{pictures}", "--runs", tmp_path),
+        *("--epochs", "0" if start == "lite0" else "1"),
+    )
+    assert result.exit_code == 0, result.output
+    network = read(tmp_path / "colours").recipe
+    assert network.network == ("pretrained" if start == "lite0" else "deep_photo")
+    if start == "lite0":
+        assert network.network_options == {"backbone": "lite0"}
+
+
+def test_epochs_that_were_not_asked_for_at_first_are_not_left_out_in_silence(
+    pictures: Path, tmp_path: Path
+) -> None:
+    asked = ["fit", "--data", f"folder:{pictures}", "--from", "MobileNet"]
+    asked += ["--weights", str(saved_mobilenet(tmp_path)), "--runs", str(tmp_path / "runs")]
+    assert run_here(*asked, "--epochs", "0").exit_code == 0
+    more = run_here(*asked, "--epochs", "1", "--resume")
+    assert more.exit_code == 1
+    assert "epochs 0 there, 1 asked" in more.stderr
+
+
+def test_a_class_that_was_renamed_bears_its_new_name(
+    fitted: tuple[Path, Result], pictures: Path, tmp_path: Path
+) -> None:
+    run = shutil.copytree(fitted[0], tmp_path / "runs" / "colours")
+    (run / "colours.onnx").touch()  # a copy is as old as it is quick
+    renamed = shutil.copytree(pictures, tmp_path / "colours")
+    (renamed / "Red").rename(renamed / "Rod")
+    result = run_here("evaluate", run, "--data", f"folder:{renamed}")
+    assert result.exit_code == 0, result.output
+    assert "Rod" in Classifier((run / "colours.onnx").read_bytes()).card.labels
+
+
+def test_a_model_of_others_is_not_replaced(fitted: tuple[Path, Result], tmp_path: Path) -> None:
+    (tmp_path / "colours.onnx").write_bytes(colour_model(colour_card(author="Somebody")))
+    result = run_here("export", fitted[0], "--models", tmp_path)
     assert result.exit_code == 1
-    assert "mnist-1conv is trained on mnist. For pictures of your own leave" in result.stderr
+    assert "is there already, by Somebody" in result.stderr
 
 
 def test_a_damaged_model_file_is_not_put_where_it_would_be_served(
