@@ -81,6 +81,7 @@ class Epoch(_Fact):
     validation_accuracy: float | None = None  # of images held out, where there were any
     validation_loss: float | None = None
     learning_rate: float | None = None  # at the end of the epoch
+    seconds: float | None = None  # since the first epoch began
 
 
 class Dataset(_Fact):

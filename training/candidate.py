@@ -48,6 +48,7 @@ def of_file(path: Path) -> Candidate:
         run_one_image=_runner(content, pixels),
         validation_accuracy=card.history[-1].validation_accuracy if card.history else None,
         test_accuracy=card.metrics.accuracy if card.metrics else None,
+        seconds_per_epoch=_seconds_per_epoch([epoch.seconds for epoch in card.history or ()]),
     )
 
 
@@ -60,8 +61,6 @@ def of_run(run: Run) -> Candidate:
         content = measured.read_bytes()
         metrics = Classifier(content).card.metrics
         test_accuracy = metrics.accuracy if metrics else None
-    ends = [0.0, *(row["seconds"] for row in run.history)]
-    epochs = [end - start for start, end in pairwise(ends)]
     return Candidate(
         name=run.folder.name,
         layers=layers,
@@ -69,8 +68,13 @@ def of_run(run: Run) -> Candidate:
         run_one_image=_runner(content, pixels),
         validation_accuracy=run.measured.get("validation_accuracy"),
         test_accuracy=test_accuracy,
-        seconds_per_epoch=median(epochs) if epochs else None,
+        seconds_per_epoch=_seconds_per_epoch([row["seconds"] for row in run.history]),
     )
+
+
+def _seconds_per_epoch(ends: Sequence[float | None]) -> float | None:
+    known = [0.0, *(end for end in ends if end is not None)]
+    return median(end - start for start, end in pairwise(known)) if known[1:] else None
 
 
 def of_recipe(recipe: Recipe) -> Candidate:

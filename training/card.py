@@ -74,12 +74,15 @@ def made_with() -> dict[str, str]:
     backend = keras.backend.backend()
     versions = {"keras": keras.__version__, "convolu": __version__, "onnx": version("onnx")}
     versions[backend] = import_module(backend).__version__
+    ours = Path(__file__).resolve().parents[1]
     with suppress(OSError, subprocess.CalledProcessError):  # no git, or not in a checkout
-        versions["commit"] = subprocess.run(
-            ["git", "rev-parse", "--short=12", "HEAD"],
-            cwd=Path(__file__).parent,
+        commit, checkout = subprocess.run(
+            ["git", "rev-parse", "--short=12", "HEAD", "--show-toplevel"],
+            cwd=ours,
             capture_output=True,
             text=True,
             check=True,
-        ).stdout.strip()
+        ).stdout.splitlines()
+        if Path(checkout).resolve() == ours:  # not that of a project whose .venv this lies in
+            versions["commit"] = commit
     return versions | {"date": datetime.now(UTC).date().isoformat()}

@@ -38,24 +38,27 @@ class EmptyField(ValueError):
 def write_model_cards(folder: Path) -> list[Path]:
     """Write `folder`/NAME.md for each `folder`/NAME.onnx, or none if one of them cannot be.
 
-    Returns the files that were passed over, because nobody has described their data set: those of
-    one's own pictures. Raises EmptyField.
+    Returns the files that were passed over, because nobody has described what they are for: those
+    of one's own pictures, and those from elsewhere. Raises EmptyField.
     """
-    files = {path: path.read_bytes() for path in sorted(folder.glob("*.onnx"))}
-    own = [path for path, content in files.items() if _is_of_own_pictures(content)]
+    files = sorted(folder.glob("*.onnx"))
+    passed_over = [path for path in files if not _is_described(path)]
     cards = {
-        path.with_suffix(".md"): model_card(path.name, content)
-        for path, content in files.items()
-        if path not in own
+        path.with_suffix(".md"): model_card(path.name, path.read_bytes())
+        for path in files
+        if path not in passed_over
     }
     for path, text in cards.items():
         path.write_text(text, encoding="utf-8")
-    return own
+    return passed_over
 
 
-def _is_of_own_pictures(content: bytes) -> bool:
-    card = Classifier(content).card
-    return card.dataset is not None and card.dataset.name not in DATA_TEXTS and not card.license
+def _is_described(path: Path) -> bool:
+    """Not what has its card beside it, or names neither licence nor author."""
+    if path.with_suffix(".json").exists():
+        return False
+    card = Classifier(path.read_bytes()).card
+    return bool(card.license or card.author)
 
 
 def model_card(file_name: str, content: bytes) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from app.card import Card
 from app.classifier import Classifier
+from training.markdown import plain
 
 START, END = "<!-- table: made by `make models` -->", "<!-- end of table -->"
 
@@ -31,23 +32,28 @@ def table(folder: Path) -> str:
         "| right on the test images (95 % interval) | mean of the seeds | trained on |",
         "|---|---|---|---|---|---|---|---|",
     ]
-    rows += [
-        _row(path, Classifier(path.read_bytes()).card) for path in sorted(folder.glob("*.onnx"))
-    ]
+    rows += [_row(path) for path in sorted(folder.glob("*.onnx"))]
     return "\n".join(rows)
 
 
-def _row(path: Path, card: Card) -> str:
+def _row(path: Path) -> str:
+    beside = path.with_suffix(".json")
+    if beside.exists():  # from elsewhere: its card need not say how good it is, and of what
+        card = Classifier(path.read_bytes(), beside.read_bytes()).card
+        size = f"{path.stat().st_size / 1e6:.1f} MB"
+        cells = [f"`{path.name}`", plain(card.description) or "–", "–", "–", size, "–", "–", "–"]
+        return f"| {' | '.join(cells)} |"
+    card = Classifier(path.read_bytes()).card
     if card.dataset is None or not card.description:
         raise ValueError(f"{path.name}: its card lacks a description or a data set")
     cells = [
         f"`{path.name}`",
-        card.description,
+        plain(card.description),
         f"{sum(layer.parameters for layer in card.layers):,}",
         f"{sum(layer.multiply_adds for layer in card.layers):,}",
         f"{path.stat().st_size / 1e6:.1f} MB",
         *_accuracies(path, card),
-        card.dataset.name,
+        plain(card.dataset.name),
     ]
     return f"| {' | '.join(cells)} |"
 

@@ -39,11 +39,13 @@ def robustness(
     """
     done = count(1)
     chosen = np.unique(np.linspace(0, len(files) - 1, min(len(files), MOST_IMAGES)).astype(int))
-    pictures = [_pixels(files[index], classifier.card.preprocess) for index in chosen]
-    expected = truth[chosen]
+    preprocess, expected = classifier.card.preprocess, truth[chosen]
 
     def accuracy(change: Change, strength: float) -> float:
-        changed = (png(change(one, strength, number)) for number, one in enumerate(pictures))
+        changed = (  # decoded each time: together they may be larger than memory
+            png(change(_pixels(files[index], preprocess), strength, number))
+            for number, index in enumerate(chosen)
+        )
         right = float((answers(classifier, changed).argmax(axis=1) == expected).mean())
         step(next(done))
         return right

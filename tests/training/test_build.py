@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
@@ -22,6 +23,7 @@ from app.classifier import Classifier, Probabilities
 from app.preprocess import pixels_from
 from tests.conftest import encode
 from tests.training.test_train import TINY, bars
+from training import card
 from training.build import Stopped, build
 from training.calibrate import fold
 from training.evaluate import measure
@@ -268,6 +270,19 @@ def test_a_training_that_was_stopped_makes_no_model(tmp_path: Path) -> None:
     with pytest.raises(Stopped, match="tiny-validation was stopped after epoch 1 of 2"):
         build(RECIPE, DATA, tmp_path / "runs", tmp_path / "models", Impatient())
     assert not (tmp_path / "models").exists()
+
+
+def test_of_a_project_that_it_is_installed_in_no_commit_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """training/ lies in the .venv of a checkout of something else."""
+    inside = tmp_path / "theirs" / ".venv" / "training"
+    inside.mkdir(parents=True)
+    git = ["git", "-C", str(tmp_path / "theirs"), "-c", "user.name=a", "-c", "user.email=a@b"]
+    subprocess.run([*git, "init", "-q"], check=True)
+    subprocess.run([*git, "commit", "-q", "--allow-empty", "-m", "theirs"], check=True)
+    monkeypatch.setattr(card, "__file__", str(inside / "card.py"))
+    assert "commit" not in card.made_with()
 
 
 def test_a_machine_without_git_builds_a_card_without_a_commit(

@@ -11,7 +11,7 @@ import yaml
 
 from app.card import Dataset, Metrics, Proof, ProofImage, Published, Robustness
 from app.classifier import Classifier
-from tests.conftest import RED, colour_card, colour_model
+from tests.conftest import RED, colour_card, colour_model, foreign_model
 from training.card_texts import DATA_TEXTS
 from training.model_card import EmptyField, model_card, write_model_cards
 from training.recipes import RECIPES
@@ -222,8 +222,16 @@ def test_models_of_ones_own_pictures_are_passed_over(tmp_path: Path) -> None:
     own = Dataset(name="pets", sha256="0" * 64)
     (tmp_path / "pets.onnx").write_bytes(file(dataset=own, license="", author=""))
     (tmp_path / "one.onnx").write_bytes(file(name="one"))
-    assert write_model_cards(tmp_path) == [tmp_path / "pets.onnx"]
+    named_as_ours = Dataset(name="cats-dogs", sha256="0" * 64)
+    (tmp_path / "cats-dogs.onnx").write_bytes(file(dataset=named_as_ours, license="", author=""))
+    assert write_model_cards(tmp_path) == [tmp_path / "cats-dogs.onnx", tmp_path / "pets.onnx"]
     assert [path.name for path in tmp_path.glob("*.md")] == ["one.md"]
+
+
+def test_models_from_elsewhere_are_passed_over(tmp_path: Path) -> None:
+    (tmp_path / "theirs.onnx").write_bytes(foreign_model())
+    (tmp_path / "theirs.json").write_text("{}")
+    assert write_model_cards(tmp_path) == [tmp_path / "theirs.onnx"]
 
 
 def test_if_one_cannot_be_written_none_is(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 
 from app.card import Card, Dataset, Metrics, Published
 from app.preprocess import Preprocess
-from tests.conftest import colour_card, colour_model, encode
+from tests.conftest import colour_card, colour_model, encode, foreign_model
 from training.export.file import model_file
 from training.models_readme import END, START, table, write_readme
 from training.networks import mnist_2conv
@@ -79,6 +80,17 @@ def test_an_accuracy_that_others_published_is_said_to_be_theirs(tmp_path: Path) 
     header, _, row = table(tmp_path).splitlines()
     assert row.endswith("| 75.1% as published, not measured here | – | Far away |")
     assert row.count("|") == header.count("|")
+
+
+def test_of_a_model_from_elsewhere_the_table_says_what_is_known(tmp_path: Path) -> None:
+    card = {"labels": ["a", "b", "c"], "preprocess": {"height": 4, "width": 4}}
+    card |= {"normalise": {"mean": [0, 0, 0], "std": [1, 1, 1], "layout": "NCHW"}}
+    (tmp_path / "theirs.onnx").write_bytes(foreign_model())
+    card |= {"output": "logits", "description": "a|b"}
+    (tmp_path / "theirs.json").write_text(json.dumps(card))
+    assert table(tmp_path).splitlines()[2:] == [
+        r"| `theirs.onnx` | a\|b | – | – | 0.0 MB | – | – | – |"
+    ]
 
 
 def test_models_are_listed_by_name_and_other_files_are_not(models: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from app.errors import ModelRefused
 from training.commands.options import Models, fail
 
-_UNKNOWN = "training/card_texts.py says nothing of its data set and what the model is for."
+_UNKNOWN = "it is of your own pictures or from elsewhere, and nobody has described it."
 
 
 def readme(models: Models = Path("models")) -> None:

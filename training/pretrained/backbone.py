@@ -20,6 +20,8 @@ from training.normalise import Normalise
 from training.pretrained.lite0_weights import WeightsError, lite0_imagenet
 from training.recipes import LITE0
 
+ANY_SIZE = 224  # for a class that names no size of its own: MobileNetV3
+
 
 @dataclass(frozen=True)
 class Backbone:
@@ -49,7 +51,8 @@ def load_backbone(name: str, weights: Path | None = None) -> Backbone:
     build = _application(name)
     if weights is not None and not weights.is_file():
         raise WeightsError(f"there is no file {weights}, which --weights names.")
-    shape = build(weights=None).input_shape[1:]  # the size that it was made for
+    made_for = build(weights=None).input_shape[1:]
+    shape = tuple(side or ANY_SIZE for side in made_for)
     try:
         network = build(
             weights="imagenet" if weights is None else str(weights),

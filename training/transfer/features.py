@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from training.normalise import Normalise
 from training.progress import Progress
 
-BATCH = 32
+BATCH, BATCH_PIXELS = 32, 32 * 224 * 224  # EfficientNetB7 takes 140 MB for each of 600×600 pixels
 VIEWS = 2  # of each picture: as it is, and mirrored
 
 
@@ -56,11 +56,13 @@ def _write(
     progress: Progress,
 ) -> None:
     progress.stage("features", len(pixels))
+    height, width = pixels.shape[1:3]
+    at_once = max(1, min(BATCH, BATCH_PIXELS // (height * width)))
     shape = (len(pixels), VIEWS, network.output_shape[-1])
     features = np.lib.format.open_memmap(path, "w+", np.float32, shape)
-    for start in range(0, len(pixels), BATCH):
-        batch = normalise(pixels[start : start + BATCH])
+    for start in range(0, len(pixels), at_once):
+        batch = normalise(pixels[start : start + at_once])
         for view, seen in enumerate((batch, batch[:, :, ::-1])):
-            features[start : start + BATCH, view] = network.predict_on_batch(seen)
-        progress.step(min(start + BATCH, len(pixels)))
+            features[start : start + at_once, view] = network.predict_on_batch(seen)
+        progress.step(min(start + at_once, len(pixels)))
     features.flush()

@@ -16,6 +16,7 @@ from sklearn.model_selection import StratifiedKFold
 # 1 / penalty on squared weights, of features that vary by 1; scikit-learn calls it C.
 STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
 FOLDS = 5
+CHUNK = 64  # features whose deviation is computed at once: NumPy copies what it is computed of
 
 
 @dataclass(frozen=True)
@@ -64,14 +65,19 @@ def _fit(
 ) -> Head:
     """Every view is an example; what makes the features vary by 1 is folded into the kernel."""
     n, views, width = features.shape
-    rows = features.reshape(n * views, width).astype(np.float64)
-    mean, deviation = rows.mean(axis=0), rows.std(axis=0)
+    rows = features.reshape(n * views, width).astype(np.float64)  # the one copy there is
+    mean = rows.mean(axis=0)
+    rows -= mean
+    deviation = np.concatenate(
+        [rows[:, start : start + CHUNK].std(axis=0) for start in range(0, width, CHUNK)]
+    )
     deviation[deviation == 0] = 1  # a feature that says nothing
+    rows /= deviation
     fitted = LogisticRegression(
         C=strength / views,
         class_weight=None if weights is None else dict(enumerate(weights.tolist())),
         max_iter=1000,
-    ).fit((rows - mean) / deviation, truth.repeat(views))
+    ).fit(rows, truth.repeat(views))
     coefficients, intercept = fitted.coef_, fitted.intercept_  # K×D and K; of two classes one
     if len(coefficients) == 1:
         coefficients = np.concatenate([-coefficients, coefficients]) / 2

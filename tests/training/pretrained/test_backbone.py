@@ -22,7 +22,7 @@ RNG = np.random.default_rng(0)
 
 def saved(build: Callable[..., keras.Model], path: Path) -> keras.Model:
     """The class without its top, with random weights that are written to `path`."""
-    shape = build(weights=None).input_shape[1:]
+    shape = tuple(side or 224 for side in build(weights=None).input_shape[1:])
     network = build(weights=None, include_top=False, pooling="avg", input_shape=shape)
     network.save_weights(path)
     return network
@@ -63,6 +63,14 @@ def test_a_class_of_keras_gives_the_features_that_keras_gives(tmp_path: Path) ->
     )
 
 
+def test_a_class_that_takes_any_size_is_given_one(tmp_path: Path) -> None:
+    path = tmp_path / "any.weights.h5"
+    saved(keras.applications.MobileNetV3Small, path)
+    assert load_backbone("MobileNetV3Small", path).preprocess == Preprocess(
+        224, 224, 3, "crop", "bicubic"
+    )
+
+
 def test_a_network_for_bgr_becomes_one_for_rgb(tmp_path: Path) -> None:
     path = tmp_path / "vgg.weights.h5"
     theirs = saved(keras.applications.VGG16, path)
@@ -86,7 +94,8 @@ def test_weights_that_cannot_be_read_are_an_error_with_a_remedy(
     path = tmp_path / "some.weights.h5"
     if content is not None:
         path.write_bytes(content)
-    with pytest.raises(WeightsError, match=r"weights of MobileNet cannot be had.*--weights"):
+    said = "there is no file" if content is None else "weights of MobileNet cannot be had"
+    with pytest.raises(WeightsError, match=rf"{said}.*--weights"):
         load_backbone("MobileNet", path)
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from tests.training.transfer.conftest import NORMALISE, stripes
+from training.normalise import Normalise
 from training.progress import Progress, Row
 from training.transfer.features import cached_features
 
@@ -47,6 +48,15 @@ def test_they_are_mapped_from_one_file_and_progress_is_told(
     assert isinstance(found, np.memmap)
     assert [path.suffix for path in (tmp_path / "new").iterdir()] == [".npy"]
     assert told.lines == [("features", 50), (32,), (50,)]
+
+
+def test_of_large_pictures_fewer_are_looked_at_at_once(tmp_path: Path) -> None:
+    """So that memory does not grow with them: as many pixels as 32 pictures of 224×224 have."""
+    large = np.zeros((10, 448, 448, 1), np.uint8)
+    network = keras.Sequential([keras.Input(large.shape[1:]), keras.layers.GlobalMaxPooling2D()])
+    told = Told()
+    cached_features(network, Normalise((0.0,), (255.0,)), large, "abc", tmp_path, told)
+    assert told.lines == [("features", 10), (8,), (10,)]
 
 
 def test_what_is_there_is_not_computed_again(network: keras.Model, tmp_path: Path) -> None:
