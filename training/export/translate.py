@@ -8,6 +8,7 @@ Every tensor is named after its layer: output `LAYER`, before its activation `LA
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from training.export import (
@@ -129,6 +130,8 @@ def translate(
 
 
 def _vanishes(call: Call) -> bool:
+    if call.kind == "Pipeline":
+        return all(_vanishes(replace(call, layer=layer)) for layer in call.layer.layers)
     return call.is_absorbed or call.kind in VANISHING
 
 

@@ -156,6 +156,23 @@ def test_a_layer_that_only_trains_leaves_no_node(
     ]
 
 
+def test_a_pipeline_of_them_leaves_no_node_either(
+    classifier: Callable[..., Any],
+    assert_same_answers: Callable[..., Any],
+    operators: Callable[..., list[str]],
+) -> None:
+    inner = layers.Pipeline([layers.RandomFlip(), layers.Pipeline([layers.RandomZoom(0.2)])])
+    assert operators(assert_same_answers(classifier((6, 5, 3), inner))) == [
+        *("Transpose", "Cast", "Flatten", "Gemm", "Softmax")
+    ]
+
+
+def test_a_pipeline_that_does_more_is_refused(classifier: Callable[..., Any]) -> None:
+    inner = layers.Pipeline([layers.RandomFlip(), layers.AutoContrast()])
+    with pytest.raises(ExportError, match=r"\(Pipeline\) has no translation"):
+        to_onnx(classifier((6, 5, 3), inner))
+
+
 def test_dropout_around_softmax_changes_nothing(assert_same_answers: Callable[..., Any]) -> None:
     behind = [Dense(5), layers.Dropout(0.5), layers.Softmax(), layers.Dropout(0.5)]
     exported = assert_same_answers(
