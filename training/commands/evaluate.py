@@ -27,7 +27,7 @@ def evaluate(run: RunFolder, data: DataOption = None) -> None:
     Do it once, when all choices are made: who chooses by the test images measures nothing.
     """
     found = run_in(run)
-    print(said(card_in(measured(found, data))))
+    print(said(measured(found, data)))
 
 
 def run_in(folder: Path) -> Run:
@@ -83,15 +83,22 @@ def measured(
 
 def card_in(path: Path) -> Card:
     """The card of a run's model file; ends the command if somebody has damaged it."""
+    return _classifier(path).card
+
+
+def _classifier(path: Path) -> Classifier:
     try:
-        return Classifier(path.read_bytes()).card
+        return Classifier(path.read_bytes())
     except (ModelRefused, OSError) as exc:
         fail(f"{path}: {exc} Remove it: it is made again.")
 
 
-def said(card: Card) -> str:
-    """What a card says of how good its model is, in lines for people."""
-    metrics = card.metrics
+def said(path: Path) -> str:
+    """How good the model in a run's file is, in lines for people."""
+    from training.doctor.examine import differences
+
+    classifier = _classifier(path)
+    card, metrics = classifier.card, classifier.card.metrics
     assert metrics is not None
     assert card.confusion is not None
     low, high = metrics.accuracy_interval
@@ -110,4 +117,6 @@ def said(card: Card) -> str:
         lines.append(
             f"most often confused: {wrong} × {card.labels[true]} taken for {card.labels[answer]}"
         )
+    found = differences(classifier, card.proof)
+    lines.append(f"{len(found)} pictures of its proof answered as in Keras, to {max(found):.0e}")
     return "\n".join(lines)

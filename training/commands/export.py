@@ -23,7 +23,7 @@ def export(run: RunFolder, data: DataOption = None, models: Models = Path("model
         write(path, content)
     except OSError as exc:
         fail(f"{models} cannot be written to: {exc}")
-    print(said(card))
+    print(said(file))
     print(f"{path}: {len(content) / 1e6:.1f} MB, proven. Serve it:")
     chosen = [f"--default-model={found.recipe.name}", f"--models={models}"]
     print(f"  convolu serve {shlex.join(chosen)}")

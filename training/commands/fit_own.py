@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from app.preprocess import Preprocess
 from training.backend import choose_backend
-from training.commands.evaluate import card_in, measured, said
+from training.commands.evaluate import measured, said
 from training.commands.one_run import changed, check_free, one_run
 from training.commands.options import fail
 from training.data import FOLDER, Data, DataError, findings, load, read_as
@@ -70,7 +70,7 @@ def fit_own(
         data = _read(spec, backbone.preprocess, runs, progress)
         recipe = from_pretrained(name, spec, len(data.x_train), backbone, weights)
     run = _trained(changed(recipe, options), data, seed, runs / name, resume, progress)
-    print(said(card_in(measured(run, None, data, progress))))
+    print(said(measured(run, None, data, progress)))
     where = shlex.quote(str(run.folder))
     print(f"  convolu-train report {where}     # draws it: curves, confusion, mistakes")
     print(f"  convolu-train export {where}     # puts it into models/")

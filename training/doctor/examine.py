@@ -15,7 +15,7 @@ import numpy as np
 import onnx
 from google.protobuf.message import DecodeError
 
-from app.card import Card, card_from_json, card_from_metadata, facts_from_metadata
+from app.card import Card, Proof, card_from_json, card_from_metadata, facts_from_metadata
 from app.classifier import Classifier
 from app.errors import ConvoluError, ModelRefused
 from training.doctor.contents import Contents, contents, text_of
@@ -77,7 +77,7 @@ def examine(path: Path) -> Report:
         card=card,
         card_is_beside=card_json is not None,
         embedding_dim=classifier.embedding_dim if classifier else None,
-        proof_differences=_differences(classifier, card),
+        proof_differences=differences(classifier, card.proof) if classifier and card else [],
         findings=findings
         + _remarks(content, card, beside.name if card_json and has_card else None),
         proposed_card=None if has_card or card_json is not None or treated == facts else treated,
@@ -165,17 +165,15 @@ def _gives_probabilities(content: bytes, card: Card) -> bool:
     return True
 
 
-def _differences(classifier: Classifier | None, card: Card | None) -> list[float]:
+def differences(classifier: Classifier, proof: Proof | None) -> list[float]:
     """How far each picture of the proof is from its answer in training, at its worst class."""
-    if classifier is None or card is None or card.proof is None:
-        return []
-    differences = []
-    for image in card.proof.images:
+    found = []
+    for image in proof.images if proof else []:
         expected = np.array(image.probabilities, np.float32)
         try:
             answer = classifier.classify(classifier.pixels_from(image.data)[None])[0]
         except ConvoluError:
             continue  # a finding already
         if len(answer) == len(expected) and np.isfinite(answer).all():
-            differences.append(float(np.abs(answer - expected).max()))
-    return differences
+            found.append(float(np.abs(answer - expected).max()))
+    return found

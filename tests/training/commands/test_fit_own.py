@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -73,6 +74,9 @@ def test_the_run_ends_measured_on_pictures_that_it_was_not_trained_on(
     assert set(card.labels) == set(COLOURS)
     assert result.stdout.startswith(
         f"colours: {card.metrics.accuracy:.2%} right of 6 test images (95 %: "
+    )
+    assert re.search(
+        r"\n3 pictures of its proof answered as in Keras, to \de-\d\d\n", result.stdout
     )
     assert f"convolu-train export {folder}" in result.stdout
 
