@@ -1,48 +1,21 @@
 """How good are these probabilities? One code for Keras, for ONNX and for the service.
 
-`answers` makes them of encoded files by the service's own path; what measures them knows nothing of
-who made them.
+Takes probabilities and true classes; knows nothing of who made them.
 """
 
 from __future__ import annotations
 
-import io
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 from scipy.special import softmax
 
 from app.card import Metrics
-from app.classifier import Classifier, Probabilities
+from app.classifier import Probabilities
 
 CALIBRATION_BINS = 15
-BATCH = (
-    16  # as many as the service runs at once; EfficientNet-Lite0 takes 0.3 GB for it, for 64 0.9
-)
-
-
-def png(pixels: NDArray[np.uint8]) -> bytes:
-    """Pixels H×W×C → an encoded PNG, from which they come back to the byte."""
-    file = io.BytesIO()
-    Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels).save(file, "PNG")
-    return file.getvalue()
-
-
-def answers(classifier: Classifier, files: Iterable[bytes]) -> Probabilities:
-    """The service's own path in process: encoded files → pixels → probabilities N×K."""
-    rows: list[Probabilities] = []
-    pixels: list[NDArray[np.uint8]] = []
-    for data in files:
-        pixels.append(classifier.pixels_from(data))
-        if len(pixels) == BATCH:
-            rows.append(classifier.classify(np.stack(pixels)))
-            pixels = []
-    if pixels:
-        rows.append(classifier.classify(np.stack(pixels)))
-    return np.concatenate(rows)
 
 
 def measure(

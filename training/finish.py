@@ -10,10 +10,11 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 from app.classifier import Classifier, Probabilities
+from training.answers import answers
 from training.calibrate import calibrate, fold
 from training.card import card_of
 from training.data import Data
-from training.evaluate import answers, confusion, measure
+from training.evaluate import confusion, measure
 from training.export.file import model_file
 from training.networks import load
 from training.progress import Progress

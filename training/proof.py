@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from training.data import Data
-from training.evaluate import png
+from training.png import png
 
 MOST_CLASSES = 10  # a picture each: enough to show a wrong order of colours, axes or labels
 MOST_BYTES = 64 * 1024  # of an original file; of a larger one goes what the model sees of it

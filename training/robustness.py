@@ -17,7 +17,8 @@ from PIL import Image
 from app.card import Robustness
 from app.classifier import Classifier
 from app.preprocess import Preprocess, colour, orient
-from training.evaluate import answers, png
+from training.answers import answers
+from training.png import png
 
 MOST_IMAGES = 1_000  # a standard error of 0.3 points at 99 %, of 1.6 at 50 %
 _SEED = 2026

@@ -143,9 +143,9 @@ def validation_folder(runs: Path, name: str) -> Path:
 
 def write(path: Path, text: str) -> None:
     """Write a file at once: a run that is broken off never leaves half of it."""
-    half = path.with_name(path.name + ".part")
-    half.write_text(text)
-    half.replace(path)
+    part = path.with_name(path.name + ".part")
+    part.write_text(text)
+    part.replace(path)
 
 
 def _rows(folder: Path) -> list[dict[str, float]]:

@@ -164,9 +164,9 @@ def _reseed(model: keras.Model, step: int) -> None:
 
 
 def _save(model: keras.Model, path: Path) -> None:
-    half = path.with_name("half.keras")
-    model.save(half)
-    half.replace(path)
+    part = path.with_name("part.keras")
+    model.save(part)
+    part.replace(path)
 
 
 def _averaged(model: keras.Model) -> list[NDArray[np.float32]]:
@@ -196,8 +196,8 @@ def predict(
 ) -> NDArray[np.float32]:
     """Probabilities N×K of training images, as Keras gives them."""
     rows = [
-        model.predict_on_batch(recipe.normalise(data.x_train[chosen[start : start + JUDGE_BATCH]]))
-        for start in range(0, len(chosen), JUDGE_BATCH)
+        model.predict_on_batch(recipe.normalise(data.x_train[chosen[first : first + JUDGE_BATCH]]))
+        for first in range(0, len(chosen), JUDGE_BATCH)
     ]
     return np.concatenate(rows)
 

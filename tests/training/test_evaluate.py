@@ -1,31 +1,18 @@
 from __future__ import annotations
 
-import io
-
 import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from hypothesis.extra import numpy as stn
 from numpy.typing import NDArray
-from PIL import Image
 
-from app.classifier import Classifier, Probabilities
-from app.preprocess import Preprocess, pixels_from
-from tests.conftest import colour_model, plain
+from app.classifier import Probabilities
 from training.evaluate import (
-    BATCH,
-    answers,
     calibration_error,
     confusion,
     measure,
-    png,
     wilson,
 )
-
-SIDES = st.tuples(st.integers(1, 30), st.integers(1, 30))
-GREY = SIDES.flatmap(lambda sides: stn.arrays(np.uint8, (*sides, 1)))
-RGB = SIDES.flatmap(lambda sides: stn.arrays(np.uint8, (*sides, 3)))
 
 shares = st.integers(1, 20_000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))
 
@@ -36,35 +23,6 @@ def table(*rows: list[float]) -> Probabilities:
 
 def truth(*classes: int) -> NDArray[np.int64]:
     return np.array(classes, np.int64)
-
-
-@settings(deadline=None)
-@given(GREY | RGB)
-def test_pixels_come_back_from_a_png_to_the_byte(pixels: NDArray[np.uint8]) -> None:
-    data = png(pixels)
-    with Image.open(io.BytesIO(data)) as image:
-        assert image.format == "PNG"
-        assert image.mode == ("L" if pixels.shape[-1] == 1 else "RGB")
-        assert np.array_equal(np.asarray(image).reshape(pixels.shape), pixels)
-
-
-@settings(deadline=None)
-@given(GREY | RGB)
-def test_the_service_reads_the_same_pixels_from_the_png(pixels: NDArray[np.uint8]) -> None:
-    height, width, channels = pixels.shape
-    preprocess = Preprocess(height, width, channels=1 if channels == 1 else 3)
-    assert np.array_equal(pixels_from(png(pixels), preprocess), pixels)
-
-
-@pytest.mark.parametrize("n", [1, BATCH - 1, BATCH, BATCH + 1, 2 * BATCH, 2 * BATCH + 3])
-def test_many_files_are_answered_as_each_alone_and_in_order(n: int) -> None:
-    classifier = Classifier(colour_model())
-    colours = np.random.default_rng(n).integers(0, 256, (n, 3)).tolist()
-    files = [plain((red, green, blue)) for red, green, blue in colours]
-    alone = [classifier.classify(classifier.pixels_from(data)[None])[0] for data in files]
-    together = answers(classifier, iter(files))
-    assert together.shape == (n, 3)
-    assert np.allclose(together, alone, atol=1e-6)
 
 
 def test_metrics_are_what_one_counts_by_hand() -> None:

@@ -14,7 +14,7 @@ from training.commands.options import (
     data_of,
     fail,
     recipe_named,
-    text,
+    talk,
 )
 from training.pretrained.lite0_weights import WeightsError
 from training.progress import progress as progress_of
@@ -35,7 +35,7 @@ def build(
     chosen = [recipe_named(name) for name in recipes]  # before Keras, which takes seconds
     choose_backend()
     if IMAGENET in names:
-        with text(progress):
+        with talk(progress):
             _build_imagenet(models)
     from training.build import Stopped
     from training.build import build as build_model
@@ -48,7 +48,7 @@ def build(
             fail(str(exc))
         assert card.metrics is not None
         seeds = card.metrics.seed_accuracies
-        with text(progress):
+        with talk(progress):
             print(
                 f"{models / recipe.name}.onnx: {card.metrics.accuracy:.2%} of "
                 f"{card.metrics.images:,} test images right; mean of seeds {', '.join(seeds)}: "

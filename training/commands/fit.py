@@ -10,7 +10,7 @@ import typer
 
 from training.backend import choose_backend
 from training.commands.fit_own import fit_own
-from training.commands.one_run import changed, check_free, judgement, one_run
+from training.commands.one_run import check_free, judgement, one_run, with_options
 from training.commands.options import (
     DataOption,
     HeadOption,
@@ -21,7 +21,7 @@ from training.commands.options import (
     StridesOption,
     data_of,
     fail,
-    text,
+    talk,
     varied,
 )
 from training.data import FOLDER
@@ -75,14 +75,14 @@ def fit(
         fail("--from and --weights say what to start from, and so does a recipe: leave it out.")
     base = None if recipe is None else varied(recipe, variant)
     if data is not None and data.startswith(FOLDER):
-        with text(progress):
+        with talk(progress):
             fit_own(data, base, start, weights, name, options, seed, runs, resume, shown)
         return
     if base is None:
         fail("Name a recipe, or pictures of your own: --data folder:PATH")
     if name is not None:
         fail("--name is for pictures of your own: --data folder:PATH")
-    chosen = changed(base, options)
+    chosen = with_options(base, options)
     if seed in chosen.seeds:
         fail(f"--seed {seed} is one of those that `build {chosen.name}` trains. Take another.")
     choose_backend()
@@ -93,7 +93,7 @@ def fit(
     check_free(folder, resume)  # before the data are read
     loaded = data_of(chosen, data, runs)
     run = one_run(train, chosen, loaded, seed, folder, resume, shown)
-    with text(progress):
+    with talk(progress):
         print(f"{folder}: {judgement(run.measured)}")
         where = shlex.quote(str(folder))
         print(f"  convolu-train report {where}     # measures it on the test images, draws it")

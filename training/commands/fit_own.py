@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from app.preprocess import Preprocess
 from training.backend import choose_backend
 from training.commands.evaluate import measured, said
-from training.commands.one_run import changed, check_free, one_run
+from training.commands.one_run import check_free, one_run, with_options
 from training.commands.options import fail
 from training.data import FOLDER, Data, DataError, findings, load, read_as
 from training.data.tree import read_tree
@@ -69,7 +69,7 @@ def fit_own(
         backbone = _backbone(start, weights)
         data = _read(spec, backbone.preprocess, runs, progress)
         recipe = from_pretrained(name, spec, len(data.x_train), backbone, weights)
-    run = _trained(changed(recipe, options), data, seed, runs / name, resume, progress)
+    run = _trained(with_options(recipe, options), data, seed, runs / name, resume, progress)
     print(said(measured(run, None, data, progress)))
     where = shlex.quote(str(run.folder))
     print(f"  convolu-train report {where}     # draws it: curves, confusion, mistakes")

@@ -15,7 +15,7 @@ from training.recipes import Recipe
 from training.run import Diverged, NoRun, Run, read
 
 
-def changed(recipe: Recipe, options: Mapping[str, Any]) -> Recipe:
+def with_options(recipe: Recipe, options: Mapping[str, Any]) -> Recipe:
     """The recipe with `options` in place of its own values, wherever in it they lie."""
     own = {name: value for name, value in options.items() if name in _names(recipe)}
     of_optimizer = {name: value for name, value in options.items() if name not in own}

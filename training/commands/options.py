@@ -67,7 +67,7 @@ def data_of(recipe: Recipe, source: str | None, runs: Path) -> Data:
         fail(str(exc))
 
 
-def text(mode: Mode) -> AbstractContextManager[object]:
+def talk(mode: Mode) -> AbstractContextManager[object]:
     """Where lines for people go: to stderr, if stdout is for programs."""
     return redirect_stdout(sys.stderr) if mode == "json" else nullcontext()
 

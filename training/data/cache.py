@@ -61,21 +61,21 @@ def write_cache(
     Row by row, so that they are never in memory together. Raises OSError.
     """
     final = folder / f"{index.key}.npy"
-    half = folder / f"{index.key}.{os.getpid()}.half"
+    part = folder / f"{index.key}.{os.getpid()}.part"
     try:
-        with half.open("wb") as file:
+        with part.open("wb") as file:
             shape = (len(order), *pixels.shape[1:])
             np.lib.format.write_array_header_1_0(
                 file, {"descr": "|u1", "fortran_order": False, "shape": shape}
             )
             for row in order:
                 file.write(pixels[row].tobytes())
-        half.replace(final)  # at once, and before the index that names it
+        part.replace(final)  # at once, and before the index that names it
     finally:
-        half.unlink(missing_ok=True)
-    half = folder / f"index.{os.getpid()}.half"
-    half.write_bytes(TypeAdapter(Index).dump_json(index))
-    half.replace(folder / "index.json")
+        part.unlink(missing_ok=True)
+    part = folder / f"index.{os.getpid()}.part"
+    part.write_bytes(TypeAdapter(Index).dump_json(index))
+    part.replace(folder / "index.json")
     for other in folder.glob("*.npy"):
         if other != final:
             with suppress(OSError):  # somebody else was quicker

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from app.preprocess import Preprocess
 from training.data.split import Split
-from training.evaluate import png
+from training.png import png
 
 CHUNK_BYTES = 16 * 1024 * 1024
 

@@ -51,9 +51,9 @@ def model_file(
 def write(path: Path, content: bytes) -> None:
     """Write a file at once: a service that watches the folder never sees half of it."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    half = path.with_name(path.name + ".part")
-    half.write_bytes(content)
-    half.replace(path)
+    part = path.with_name(path.name + ".part")
+    part.write_bytes(content)
+    part.replace(path)
 
 
 def _proof(

@@ -8,7 +8,7 @@ import matplotlib as mpl
 import numpy as np
 from numpy.typing import NDArray
 
-from training.evaluate import png
+from training.png import png
 from training.report.markup import Markup, el, section
 
 MOST = 64  # kernels

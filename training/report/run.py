@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.classifier import Classifier
-from training.evaluate import answers, measure
+from training.answers import answers
+from training.evaluate import measure
 from training.networks import load
 from training.report.kernels import Kernels
 from training.report.page import page

@@ -38,12 +38,12 @@ def cached_features(
     path = folder / f"{digest.hexdigest()[:16]}.npy"
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)
-        half = path.with_suffix(f".{os.getpid()}.part")  # another run may write the same
+        part = path.with_suffix(f".{os.getpid()}.part")  # another run may write the same
         try:
-            _write(half, network, normalise, pixels, progress)
-            half.replace(path)
+            _write(part, network, normalise, pixels, progress)
+            part.replace(path)
         finally:
-            half.unlink(missing_ok=True)
+            part.unlink(missing_ok=True)
     features: NDArray[np.float32] = np.load(path, mmap_mode="r")
     return features
 

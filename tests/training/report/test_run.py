@@ -10,7 +10,8 @@ from keras import layers
 
 from app.classifier import Classifier
 from tests.conftest import BLUE, GREEN, RED, colour_card, colour_model
-from training.evaluate import answers, measure
+from training.answers import answers
+from training.evaluate import measure
 from training.report.run import first_kernel, write_report
 
 pytestmark = pytest.mark.train
