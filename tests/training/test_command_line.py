@@ -143,6 +143,13 @@ def test_fit_ends_with_how_good_it_is_on_images_left_out_and_with_what_to_do_nex
     ]
 
 
+def test_a_run_of_other_options_can_have_a_name_of_its_own(data: Path, tmp_path: Path) -> None:
+    asked = ("--learning-rate", "0.01", "--name", "fast", "--seed", "1")
+    fitted = run_here(*FIT, *asked, "--data", data, "--runs", tmp_path)
+    assert fitted.exit_code == 0, fitted.output
+    assert read(tmp_path / "fast-seed1").recipe.name == "fast"
+
+
 def test_the_progress_can_be_json_lines(data: Path, tmp_path: Path) -> None:
     fitted = run_here(*FIT, "--progress", "json", "--data", data, "--runs", tmp_path)
     assert fitted.exit_code == 0, fitted.output

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import shlex
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from training.backend import choose_backend
-from training.commands.fit_own import fit_own
+from training.commands.fit_own import fit_own, model_name
 from training.commands.one_run import check_free, judgement, one_run, with_options
 from training.commands.options import (
     DataOption,
@@ -39,7 +40,10 @@ def fit(
     weights: Annotated[
         Path | None, typer.Option(help="With --from: its weights without the top, if not online.")
     ] = None,
-    name: Annotated[str | None, typer.Option(help="Own pictures: the name of the model.")] = None,
+    name: Annotated[
+        str | None,
+        typer.Option(help="Of the model and its run; else the recipe's or the folder's."),
+    ] = None,
     strides: StridesOption = None,
     padding: PaddingOption = None,
     pooling: PoolingOption = None,
@@ -80,10 +84,10 @@ def fit(
         return
     if base is None:
         fail("Name a recipe, or pictures of your own: --data folder:PATH")
-    if name is not None:
-        fail("--name is for pictures of your own: --data folder:PATH")
     chosen = with_options(base, options)
-    if seed in chosen.seeds:
+    if name is not None:
+        chosen = replace(chosen, name=model_name(name))
+    elif seed in chosen.seeds:
         fail(f"--seed {seed} is one of those that `build {chosen.name}` trains. Take another.")
     choose_backend()
     from training.run import run_folder

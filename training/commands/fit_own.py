@@ -44,9 +44,7 @@ def fit_own(
     As the recipe `base` says or, without one, from what `start` names.
     """
     path = Path(source.removeprefix(FOLDER)).expanduser().resolve()
-    name = path.name if name is None else name
-    if name in ("", ".", "..", *_TAKEN) or Path(name).name != name:
-        fail(f"{name!r} cannot be the name of a model, a folder and a file. Give another --name.")
+    name = model_name(path.name if name is None else name)
     if str(path).encode(errors="replace").decode() != str(path):  # its name stands in the file
         fail(f"The path {str(path)!r} is no text in UTF-8. Rename the folder.")
     spec = f"{FOLDER}{path}"
@@ -74,6 +72,13 @@ def fit_own(
     where = shlex.quote(str(run.folder))
     print(f"  convolu-train report {where}     # draws it: curves, confusion, mistakes")
     print(f"  convolu-train export {where}     # puts it into models/")
+
+
+def model_name(name: str) -> str:
+    """That name, if it can be one; else it ends the command."""
+    if name in ("", ".", "..", *_TAKEN) or Path(name).name != name:
+        fail(f"{name!r} cannot be the name of a model, a folder and a file. Give another --name.")
+    return name
 
 
 def _trained(

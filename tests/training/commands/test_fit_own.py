@@ -105,7 +105,7 @@ def test_the_model_file_does_not_say_where_the_pictures_lie(
         (["--data", "folder:nowhere"], "cannot be read as a folder"),
         (["--data", "folder:x", "--strides", "2"], "Only the lecture's networks have variants"),
         (["mnist-1conv", "--from", "lite0"], "and so does a recipe"),
-        (["mnist-1conv", "--name", "mine"], "--name is for pictures of your own"),
+        (["mnist-1conv", "--name", "a/b"], "cannot be the name of a model"),
         (["mnist-1conv", "--seed", "1"], "--seed 1 is one of those that `build mnist-1conv`"),
         (["--data", "folder:x", "--name", "a/b"], "cannot be the name of a model"),
         (["--data", "folder:x", "--name", ".."], "cannot be the name of a model"),
