@@ -138,9 +138,20 @@ def test_fit_ends_with_how_good_it_is_on_images_left_out_and_with_what_to_do_nex
         f"{folder}: {right} of 100 images right that it did not train on: {right}.00% (95 %: "
     )
     assert [line.split("#")[0].strip() for line in commands] == [
-        f"convolu-train report {folder}",
+        f"convolu-train report {folder} --validation",
         f"convolu-train export {folder}",
     ]
+
+
+def test_a_report_of_the_images_left_out_does_not_look_at_the_test_images(
+    fitted: tuple[Path, Result], data: Path
+) -> None:
+    folder, _ = fitted
+    drawn = run_here("report", folder, "--validation", "--data", data)
+    assert drawn.exit_code == 0, drawn.output
+    html = (folder / "report.html").read_text()
+    assert "Measured on 100 training images that were left out of the training." in html
+    assert not (folder / "mnist-1conv.onnx").exists()
 
 
 def test_a_run_of_other_options_can_have_a_name_of_its_own(data: Path, tmp_path: Path) -> None:

@@ -58,11 +58,8 @@ def measured(
     names_pictures = data_folder is not None and data_folder.startswith(FOLDER)
     if data is None and (names_pictures or not is_fresh):
         data = data_of(run.recipe, data_folder, run.folder.parent)
-    if data is not None and data.sha256 != run.data_sha256:
-        fail(
-            f"{run.folder} was trained on other data than {data_folder or run.recipe.data} holds. "
-            "Train again, or name where its own lie with --data."
-        )
+    if data is not None:
+        check_same(run, data, data_folder)
     if is_fresh and data is not None and list(data.labels) != card_in(path).labels:
         is_fresh = False  # a class was renamed
     if data is None or is_fresh:
@@ -79,6 +76,15 @@ def measured(
     except (ExportError, ModelRefused, OSError) as exc:
         fail(str(exc))
     return path
+
+
+def check_same(run: Run, data: Data, data_folder: str | None) -> None:
+    """End the command if these are not the data of the run."""
+    if data.sha256 != run.data_sha256:
+        fail(
+            f"{run.folder} was trained on other data than {data_folder or run.recipe.data} holds. "
+            "Train again, or name where its own lie with --data."
+        )
 
 
 def card_in(path: Path) -> Card:

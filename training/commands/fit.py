@@ -100,5 +100,6 @@ def fit(
     with talk(progress):
         print(f"{folder}: {judgement(run.measured)}")
         where = shlex.quote(str(folder))
-        print(f"  convolu-train report {where}     # measures it on the test images, draws it")
-        print(f"  convolu-train export {where}     # puts it into models/")
+        by = " --validation" if run.validation else ""
+        print(f"  convolu-train report {where}{by}     # draws it: curves, confusion, mistakes")
+        print(f"  convolu-train export {where}     # measures it on the test images, into models/")

@@ -2,28 +2,73 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
 from training.backend import choose_backend
-from training.commands.evaluate import RunFolder, card_in, measured, run_in
+from training.commands.evaluate import RunFolder, card_in, check_same, measured, run_in
 from training.commands.options import DataOption, data_of, fail
+from training.data import Data
+from training.run import Run
+
+Validation = Annotated[
+    bool,
+    typer.Option("--validation", help="Of the training images left out, while you choose."),
+]
 
 
-def report(run: RunFolder, data: DataOption = None) -> None:
-    """Write RUN/report.html: curves, confusion, mistakes, calibration; it is measured first."""
+def report(run: RunFolder, data: DataOption = None, validation: Validation = False) -> None:
+    """Write RUN/report.html: curves, confusion, mistakes, calibration.
+
+    It is of the test images, measured first if they are not yet. With --validation it is of the
+    images that the training left out, and the test images are not looked at.
+    """
     found = run_in(run)
     choose_backend()
-    from training.report.run import write_report
+    from training.export import ExportError
 
     pictures = data_of(found.recipe, data, found.folder.parent)
-    file = measured(found, data, pictures)
-    card_in(file)
-    content = file.read_bytes()
-    files = pictures.test_files
-    names = [f"{path.parent.name}/{path.name}" for path in files] if files else None
-    measured_on = "the test images"  # the card says it better
+    check_same(found, pictures, data)
     try:
-        path = write_report(
-            found.folder, content, pictures.test_images, pictures.y_test, measured_on, names
+        print(
+            _of_images_left_out(found, pictures) if validation else _of_test(found, pictures, data)
         )
-    except (OSError, ValueError) as exc:
+    except (ExportError, OSError, ValueError) as exc:
         fail(str(exc))
-    print(path)
+
+
+def _of_test(run: Run, pictures: Data, data: str | None) -> Path:
+    from training.report.run import write_report
+
+    file = measured(run, data, pictures)
+    card_in(file)
+    files = pictures.test_files
+    return write_report(
+        run.folder,
+        file.read_bytes(),
+        pictures.test_images,
+        pictures.y_test,
+        "the test images",  # the card says it better
+        [f"{path.parent.name}/{path.name}" for path in files] if files else None,
+    )
+
+
+def _of_images_left_out(run: Run, pictures: Data) -> Path:
+    from training.finish import exported, temperature_of
+    from training.report.run import write_report
+    from training.train import split
+
+    _, left_out = split(pictures, run.validation)
+    if not (run.validation and len(left_out)):
+        fail(f"{run.folder} left no images out of its training.")
+    files = pictures.split.files if pictures.split else None
+    return write_report(
+        run.folder,
+        exported(run, pictures, temperature_of(run, pictures), {}),
+        pictures.training_images(left_out),
+        pictures.y_train[left_out],
+        f"{len(left_out):,} training images that were left out of the training",
+        [files[number].path for number in left_out] if files else None,
+    )

@@ -55,7 +55,13 @@ class Data:
     @property
     def test_images(self) -> Sequence[bytes]:
         """Each test image as an encoded file: its own, or a PNG of its pixels."""
-        return _Files(self.test_files) if self.test_files else _Encoded(self.x_test)
+        if self.test_files:
+            return _Files(self.test_files)
+        return _Encoded(self.x_test, np.arange(len(self.x_test)))
+
+    def training_images(self, chosen: NDArray[np.int64]) -> Sequence[bytes]:
+        """Training images of these numbers, each as a PNG of its pixels."""
+        return _Encoded(self.x_train, chosen)
 
 
 @dataclass(frozen=True)
@@ -73,12 +79,13 @@ class _Files(Sequence[bytes]):
 
 @dataclass(frozen=True)
 class _Encoded(Sequence[bytes]):
-    """Pixels N×H×W×C, each picture encoded when it is asked for."""
+    """Some of the pixels N×H×W×C, each picture encoded when it is asked for."""
 
     pixels: NDArray[np.uint8]
+    chosen: NDArray[np.int64]
 
     def __len__(self) -> int:
-        return len(self.pixels)
+        return len(self.chosen)
 
     def __getitem__(self, index: Any) -> Any:
-        return png(self.pixels[index])
+        return png(self.pixels[self.chosen[index]])
