@@ -12,7 +12,8 @@ from typing import Literal
 
 from training.candidate import Candidate
 from training.latency import latencies
-from training.table import aligned, markdown
+from training.markdown import table
+from training.table import aligned
 
 Format = Literal["table", "json", "csv", "markdown"]
 Order = Literal["parameters", "multiply-adds", "accuracy", "seconds", "size", "latency"]
@@ -74,7 +75,7 @@ def as_table(rows: Sequence[Compared]) -> str:
 
 def as_markdown(rows: Sequence[Compared]) -> str:
     """The same table, for a page."""
-    return "\n".join(markdown(_HEADER, [_cells(row) for row in rows]))
+    return table(_HEADER, [_cells(row) for row in rows], numbers=range(1, len(_HEADER)))
 
 
 def as_json(rows: Sequence[Compared]) -> str:

@@ -6,9 +6,20 @@ from pathlib import Path
 
 from app.card import Card
 from app.classifier import Classifier
+from training import markdown
 from training.markdown import plain
 
 START, END = "<!-- table: made by `make models` -->", "<!-- end of table -->"
+_HEADER = (
+    "file",
+    "what it is",
+    "parameters",
+    "multiply-adds",
+    "size",
+    "right on the test images (95 % interval)",
+    "mean of the seeds",
+    "trained on",
+)
 
 
 def write_readme(folder: Path) -> None:
@@ -27,26 +38,19 @@ def write_readme(folder: Path) -> None:
 
 def table(folder: Path) -> str:
     """One row per model file: accuracy as its card has it, never typed by hand."""
-    rows = [
-        "| file | what it is | parameters | multiply-adds | size "
-        "| right on the test images (95 % interval) | mean of the seeds | trained on |",
-        "|---|---|---|---|---|---|---|---|",
-    ]
-    rows += [_row(path) for path in sorted(folder.glob("*.onnx"))]
-    return "\n".join(rows)
+    return markdown.table(_HEADER, [_row(path) for path in sorted(folder.glob("*.onnx"))])
 
 
-def _row(path: Path) -> str:
+def _row(path: Path) -> list[str]:
     beside = path.with_suffix(".json")
     if beside.exists():  # from elsewhere: its card need not say how good it is, and of what
         card = Classifier(path.read_bytes(), beside.read_bytes()).card
         size = f"{path.stat().st_size / 1e6:.1f} MB"
-        cells = [f"`{path.name}`", plain(card.description) or "–", "–", "–", size, "–", "–", "–"]
-        return f"| {' | '.join(cells)} |"
+        return [f"`{path.name}`", plain(card.description) or "–", "–", "–", size, "–", "–", "–"]
     card = Classifier(path.read_bytes()).card
     if card.dataset is None or not card.description:
         raise ValueError(f"{path.name}: its card lacks a description or a data set")
-    cells = [
+    return [
         f"`{path.name}`",
         plain(card.description),
         f"{sum(layer.parameters for layer in card.layers):,}",
@@ -55,7 +59,6 @@ def _row(path: Path) -> str:
         *_accuracies(path, card),
         plain(card.dataset.name),
     ]
-    return f"| {' | '.join(cells)} |"
 
 
 def _accuracies(path: Path, card: Card) -> tuple[str, str]:

@@ -1,4 +1,4 @@
-"""Rows of text under a header, in the formats in which a command prints them."""
+"""Rows of text under a header, as a terminal shows them."""
 
 from __future__ import annotations
 
@@ -18,11 +18,3 @@ def aligned(
         ).rstrip()
         for row in every
     ]
-
-
-def markdown(
-    header: Sequence[str], rows: Sequence[Sequence[str]], left: Collection[int] = (0,)
-) -> list[str]:
-    """The lines of a Markdown table."""
-    rule = ["---" if index in left else "---:" for index in range(len(header))]
-    return [f"| {' | '.join(row)} |" for row in (header, rule, *rows)]

@@ -34,3 +34,9 @@ def test_values_are_listed_and_one_stands_alone(values: list[object], text: str)
 )
 def test_text_from_elsewhere_is_no_markup(text: str, safe: str) -> None:
     assert plain(text) == safe
+
+
+def test_columns_of_numbers_end_at_the_right() -> None:
+    assert table(("name", "number", "text"), [("a", "1,000", "x")], numbers={1}) == (
+        "| name | number | text |\n| --- | ---: | --- |\n| a | 1,000 | x |"
+    )

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from training.table import aligned, markdown
+from training.table import aligned
 
 HEADER = ("name", "number", "text")
 ROWS = [("a", "1,000", "x"), ("longer", "7", "")]
@@ -11,15 +11,6 @@ def test_columns_are_as_wide_as_their_widest_cell_and_numbers_end_at_the_right()
         "name    number  text",
         "a        1,000  x",
         "longer       7",
-    ]
-
-
-def test_a_markdown_table_says_which_columns_end_at_the_right() -> None:
-    assert markdown(HEADER, ROWS, left={0, 2}) == [
-        "| name | number | text |",
-        "| --- | ---: | --- |",
-        "| a | 1,000 | x |",
-        "| longer | 7 |  |",
     ]
 
 
