@@ -10,7 +10,6 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from training import mix
 from training.augment import Distortion, distort
 from training.data import Data, class_weights
 from training.photo import PhotoChange, change
@@ -49,14 +48,16 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
 
     def __getitem__(self, index: int) -> tuple[Floats, ...]:
         """Batch N×H×W×C, targets N×classes and, where classes weigh differently, weights N."""
-        batch, targets = self._mixed(index)
+        size = self._recipe.batch_size
+        chosen = self._order[index * size : (index + 1) * size]
+        batch = self._recipe.normalise(self._changed(chosen, index))
+        targets = self._one_hot[self._data.y_train[chosen]]
         if self._class_weights is None:
             return batch, targets
         return batch, targets, targets @ self._class_weights
 
-    def _mixed(self, index: int) -> tuple[Floats, Floats]:
-        recipe, size = self._recipe, self._recipe.batch_size
-        chosen = self._order[index * size : (index + 1) * size]
+    def _changed(self, chosen: NDArray[np.int64], index: int) -> NDArray[np.uint8]:
+        recipe = self._recipe
         rng = np.random.default_rng((self._seed, self._epoch, index))
         pixels = self._data.x_train[chosen]
         if isinstance(recipe.augmentation, Distortion):
@@ -66,12 +67,7 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         if recipe.flip:
             mirrored = (self._coin[chosen] + self._epoch) % 2 == 1
             pixels[mirrored] = pixels[mirrored, :, ::-1]
-        batch, targets = recipe.normalise(pixels), self._one_hot[self._data.y_train[chosen]]
-        if recipe.mixup and (not recipe.cutmix or index % 2):
-            return mix.mixup(batch, targets, recipe.mixup, rng)
-        if recipe.cutmix:
-            return mix.cutmix(batch, targets, recipe.cutmix, rng)
-        return batch, targets
+        return pixels
 
     def on_epoch_end(self) -> None:
         self._epoch += 1

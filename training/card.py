@@ -26,8 +26,6 @@ _OF_EPOCHS = {
     "optimizer",
     "augmentation",
     "label_smoothing",
-    "mixup",
-    "cutmix",
     "dtype",
 }
 

@@ -7,7 +7,6 @@ from pathlib import Path
 from app.card import Card
 from app.classifier import Classifier
 from training import markdown
-from training.markdown import plain
 
 START, END = "<!-- table: made by `make models` -->", "<!-- end of table -->"
 _HEADER = (
@@ -46,18 +45,27 @@ def _row(path: Path) -> list[str]:
     if beside.exists():  # from elsewhere: its card need not say how good it is, and of what
         card = Classifier(path.read_bytes(), beside.read_bytes()).card
         size = f"{path.stat().st_size / 1e6:.1f} MB"
-        return [f"`{path.name}`", plain(card.description) or "–", "–", "–", size, "–", "–", "–"]
+        return [
+            f"`{path.name}`",
+            markdown.plain(card.description) or "–",
+            "–",
+            "–",
+            size,
+            "–",
+            "–",
+            "–",
+        ]
     card = Classifier(path.read_bytes()).card
     if card.dataset is None or not card.description:
         raise ValueError(f"{path.name}: its card lacks a description or a data set")
     return [
         f"`{path.name}`",
-        plain(card.description),
+        markdown.plain(card.description),
         f"{sum(layer.parameters for layer in card.layers):,}",
         f"{sum(layer.multiply_adds for layer in card.layers):,}",
         f"{path.stat().st_size / 1e6:.1f} MB",
         *_accuracies(path, card),
-        plain(card.dataset.name),
+        markdown.plain(card.dataset.name),
     ]
 
 

@@ -33,8 +33,6 @@ class Recipe:
     preprocess: Preprocess | None = None  # as what pictures are read; None: as their data set says
     augmentation: Distortion | PhotoChange | None = None
     flip: bool = False  # each image is mirrored every other epoch
-    mixup: float = 0.0  # the alpha of its Beta distribution; 0: none. With both, in turns
-    cutmix: float = 0.0
     label_smoothing: float = 0.0
     balanced: bool = False  # where classes are uneven, each weighs the same
     head_first: bool = False  # of a pretrained network: training.transfer begins

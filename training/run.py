@@ -159,7 +159,8 @@ def _different(there: Mapping[str, Any], asked: Mapping[str, Any]) -> str:
     told = []
     for one, other in ((there, asked), (there["recipe"], asked["recipe"])):
         for name in sorted((one.keys() | other.keys()) - {"recipe"}):
-            if one.get(name) != other.get(name):
+            # What a recipe does not do was once no part of it, or is none any more.
+            if (one.get(name) or None) != (other.get(name) or None):
                 told.append(f"{name} {one.get(name)} there, {other.get(name)} asked")
     return "; ".join(told)
 

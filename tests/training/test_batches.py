@@ -157,26 +157,6 @@ def test_photos_are_changed_and_the_batch_says_what_shape_they_have() -> None:
     assert batches_of(3).image == (4, 4, 1)
 
 
-@pytest.mark.parametrize(
-    ("mixes", "mixed"),
-    [
-        ({}, [False, False, False]),
-        ({"mixup": 1.0}, [True, True, True]),
-        ({"cutmix": 1.0}, [True, True, True]),
-        ({"mixup": 1.0, "cutmix": 1.0}, [True, True, True]),
-    ],
-)
-def test_pairs_are_mixed_as_the_recipe_says(mixes: dict[str, float], mixed: list[bool]) -> None:
-    batches = batches_of(24, replace(STILL, **mixes))  # type: ignore[arg-type]
-    assert [bool((batches[i][1].max(axis=1) < 1).any()) for i in range(3)] == mixed
-
-
-def test_with_both_ways_of_mixing_they_take_turns() -> None:
-    batches = batches_of(64, replace(STILL, mixup=1.0, cutmix=1.0))
-    blended = [bool((batches[i][0] % 1).any()) for i in range(4)]  # CutMix keeps whole numbers
-    assert blended == [False, True, False, True]
-
-
 def test_where_classes_are_uneven_each_counts_the_same_if_the_recipe_says_so() -> None:
     truth = np.array([0] * 12 + [1] * 4)
     data = replace(data_of(numbered(16), truth), labels=("many", "few"))
@@ -184,14 +164,6 @@ def test_where_classes_are_uneven_each_counts_the_same_if_the_recipe_says_so() -
     _, targets, weights = batches[0]
     assert [float(weights[targets[:, one] == 1].sum()) for one in (0, 1)] == pytest.approx([8, 8])
     assert weights.dtype == np.float32
-
-
-def test_a_mixed_picture_counts_as_its_classes_do_by_their_shares() -> None:
-    truth = np.array([0] * 12 + [1] * 4)
-    data = replace(data_of(numbered(16), truth), labels=("many", "few"))
-    recipe = replace(STILL, batch_size=16, balanced=True, mixup=1.0)
-    _, targets, weights = Batches(recipe, data, np.arange(16), 5)[0]
-    assert weights == pytest.approx(targets @ [16 / 24, 16 / 8])
 
 
 def test_even_classes_have_no_weights() -> None:

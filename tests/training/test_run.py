@@ -58,6 +58,17 @@ def test_a_folder_is_never_given_to_a_run_of_other_facts(
     assert (tmp_path / "run.json").read_text() == before
 
 
+def test_what_a_recipe_did_not_do_may_be_no_part_of_it_any_more(tmp_path: Path) -> None:
+    begin(tmp_path, RECIPE, DATA, 1, 0)
+    path = tmp_path / "run.json"
+    facts = json.loads(path.read_text())
+    path.write_text(json.dumps(facts | {"recipe": facts["recipe"] | {"mixup": 0.0}}))
+    assert begin(tmp_path, RECIPE, DATA, 1, 0).is_like(begin(tmp_path, RECIPE, DATA, 1, 0))
+    path.write_text(json.dumps(facts | {"recipe": facts["recipe"] | {"mixup": 0.2}}))
+    with pytest.raises(FileExistsError, match=r"mixup 0\.2 there, None asked"):
+        begin(tmp_path, RECIPE, DATA, 1, 0)
+
+
 def test_the_facts_that_differ_are_said_and_no_others(tmp_path: Path) -> None:
     begin(tmp_path, RECIPE, DATA, 1, 0)
     with pytest.raises(FileExistsError) as caught:
