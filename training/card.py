@@ -74,8 +74,8 @@ def made_with() -> dict[str, str]:
     versions[backend] = import_module(backend).__version__
     ours = Path(__file__).resolve().parents[1]
     with suppress(OSError, subprocess.CalledProcessError):  # no git, or not in a checkout
-        commit, checkout = subprocess.run(
-            ["git", "rev-parse", "--short=12", "HEAD", "--show-toplevel"],
+        checkout, commit = subprocess.run(
+            ["git", "rev-parse", "--show-toplevel", "--short=12", "HEAD"],
             cwd=ours,
             capture_output=True,
             text=True,

@@ -272,6 +272,19 @@ def test_a_training_that_was_stopped_makes_no_model(tmp_path: Path) -> None:
     assert not (tmp_path / "models").exists()
 
 
+def test_in_a_checkout_the_card_names_the_commit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checkout = tmp_path / "convolu"
+    (checkout / "training").mkdir(parents=True)
+    git = ["git", "-C", str(checkout), "-c", "user.name=a", "-c", "user.email=a@b"]
+    subprocess.run([*git, "init", "-q"], check=True)
+    subprocess.run([*git, "commit", "-q", "--allow-empty", "-m", "ours"], check=True)
+    monkeypatch.setattr(card, "__file__", str(checkout / "training" / "card.py"))
+    head = subprocess.run([*git, "rev-parse", "HEAD"], check=True, capture_output=True, text=True)
+    assert card.made_with()["commit"] == head.stdout[:12]
+
+
 def test_of_a_project_that_it_is_installed_in_no_commit_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
