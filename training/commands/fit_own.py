@@ -53,7 +53,8 @@ def fit_own(
     choose_backend()
     from training.own import AS_SEEN, from_pretrained, from_recipe, from_scratch
 
-    start = start or _start(path)
+    if base is None:
+        start = start or _start(path)
     if weights is not None and start in (PRETRAINED, SCRATCH):
         fail(f"--from {start} has no use for --weights: name what they are of, with --from.")
     if base is not None:
@@ -64,6 +65,7 @@ def fit_own(
         data = _read(spec, AS_SEEN, runs, progress)
         recipe = from_scratch(name, spec, len(data.x_train))
     else:
+        assert start is not None
         backbone = _backbone(start, weights)
         data = _read(spec, backbone.preprocess, runs, progress)
         recipe = from_pretrained(name, spec, len(data.x_train), backbone, weights)

@@ -30,11 +30,9 @@ def report(run: RunFolder, data: DataOption = None, validation: Validation = Fal
     from training.export import ExportError
 
     pictures = data_of(found.recipe, data, found.folder.parent)
-    check_same(found, pictures, data)
+    drawn = _of_images_left_out if validation else _of_test
     try:
-        print(
-            _of_images_left_out(found, pictures) if validation else _of_test(found, pictures, data)
-        )
+        print(drawn(found, pictures, data))
     except (ExportError, OSError, ValueError) as exc:
         fail(str(exc))
 
@@ -55,11 +53,12 @@ def _of_test(run: Run, pictures: Data, data: str | None) -> Path:
     )
 
 
-def _of_images_left_out(run: Run, pictures: Data) -> Path:
+def _of_images_left_out(run: Run, pictures: Data, data: str | None) -> Path:
     from training.finish import exported, temperature_of
     from training.report.run import write_report
     from training.train import split
 
+    check_same(run, pictures, data)
     _, left_out = split(pictures, run.validation)
     if not (run.validation and len(left_out)):
         fail(f"{run.folder} left no images out of its training.")
