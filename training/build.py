@@ -22,18 +22,20 @@ class Stopped(RuntimeError):
 def build(recipe: Recipe, data: Data, runs: Path, models: Path, progress: Progress) -> Card:
     """Train what is not trained yet and write `models`/NAME.onnx; returns its card.
 
-    One run more leaves `recipe.validation` images out: by them it is decided how sure the others
-    may be. Raises Stopped, ExportError, or ModelRefused if the file does not prove itself.
+    One run leaves `recipe.validation` images out: by them it is decided how sure the others may be.
+    Of a recipe with one seed it is the one that ships. Raises Stopped, ExportError, or ModelRefused
+    if the file does not prove itself.
     """
     ships, *others = recipe.seeds
-    aside = validation_folder(runs, recipe.name)
-    temperature = temperature_of(
-        _trained(recipe, data, ships, aside, recipe.validation, progress), data
-    )
-    trained = {
-        seed: _trained(recipe, data, seed, run_folder(runs, recipe.name, seed), 0, progress)
-        for seed in recipe.seeds
-    }
+    folder = validation_folder(runs, recipe.name)
+    aside = _trained(recipe, data, ships, folder, recipe.validation, progress)
+    temperature = temperature_of(aside, data)
+    trained = {ships: aside}
+    if others:
+        trained = {
+            seed: _trained(recipe, data, seed, run_folder(runs, recipe.name, seed), 0, progress)
+            for seed in recipe.seeds
+        }
     accuracies = {}
     for seed in others:
         answer = judged(exported(trained[seed], data, temperature, {}), data, progress).argmax(

@@ -21,3 +21,5 @@ class Optimizer:
     warmup: float  # share of all steps
     weight_decay: float  # decoupled; of kernels, not of biases
     average: float = 0.0  # momentum of the weights' mean over the steps, less in a short training
+    momentum: float | None = None  # of muon; None: Keras' own, 0.95
+    adamw_learning_rate: float | None = None  # of what muon leaves to AdamW; None: the same

@@ -30,6 +30,11 @@ def build(optimizer: Optimizer, steps: int) -> keras.Optimizer:
         options |= {"use_ema": True, "ema_momentum": momentum}
     if optimizer.kind == "muon":
         options |= {"adam_weight_decay": optimizer.weight_decay}
+        if optimizer.momentum is not None:
+            options |= {"momentum": optimizer.momentum}
+        if optimizer.adamw_learning_rate is not None:
+            share = optimizer.adamw_learning_rate / optimizer.learning_rate
+            options |= {"adam_lr_ratio": share}
         built = KernelMuon(schedule, **options)
     else:
         built = keras.optimizers.AdamW(schedule, **options)

@@ -20,7 +20,11 @@ NetworkOption = str | bool | int | float | tuple[int, ...] | tuple[float, ...]
 
 @dataclass(frozen=True)
 class Recipe:
-    """How one network is trained. `seeds` are fixed beforehand; the first one's model ships."""
+    """How one network is trained. `seeds` are fixed beforehand; the first one's model ships.
+
+    With one seed alone, what ships is the run that leaves `validation` images out: where each takes
+    hours, a second one that differs by those images is not worth its time.
+    """
 
     name: str
     description: str
@@ -100,20 +104,27 @@ RECIPES = {
             name="cifar10",
             description="Small photos of ten things: a deep network.",
             data="cifar10",
+            validation=1000,
             network="deep_small",
-            network_options={"mirrored": True},
-            epochs=20,
+            network_options={"mirrored": True, "frozen_stem": True},
+            epochs=32,
             batch_size=500,
-            optimizer=Optimizer("muon", 3e-3, warmup=0.1, weight_decay=5e-2, average=0.998),
-            normalise=CIFAR10,
-            augmentation=PhotoChange(
-                shift_pixels=4, cutout_pixels=8, brightness=0.14, contrast=0.13
+            optimizer=Optimizer(
+                "muon",
+                1e-2,
+                warmup=0.1,
+                weight_decay=1.0,
+                average=0.998,
+                momentum=0.9,
+                adamw_learning_rate=3e-3,
             ),
+            normalise=CIFAR10,
+            augmentation=PhotoChange(shift_pixels=4, cutout_pixels=12),
             flip=True,
             label_smoothing=0.1,
             whiten=True,
             dtype="mixed_bfloat16",
-            seeds=(1,),  # 107 core-minutes each
+            seeds=(1,),  # an hour and a half on two cores
         ),
         Recipe(
             name="fashion-mnist",

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 from collections.abc import Mapping
@@ -125,6 +126,20 @@ def test_one_run_leaves_images_out_and_those_that_count_do_not(built: Built) -> 
         history = built.folder / "runs" / name / "history.json"
         for row in json.loads(history.read_text()):
             assert ("validation_accuracy" in row) == left_out
+
+
+def test_of_a_recipe_with_one_seed_the_run_that_leaves_images_out_ships(built: Built) -> None:
+    folder, reports = built.folder / "one", Reports()
+    shutil.copytree(built.folder / "runs" / "tiny-validation", folder / "tiny-validation")
+    card = build(replace(RECIPE, seeds=(5,)), DATA, folder, folder / "models", reports)
+    assert reports.epochs == []
+    assert {path.name for path in folder.iterdir()} == {"tiny-validation", "models"}
+    assert card.history is not None
+    assert card.history[-1].validation_accuracy is not None
+    assert card.metrics is not None
+    assert built.card.metrics is not None
+    assert card.metrics.temperature == built.card.metrics.temperature
+    assert card.metrics.seed_accuracies == {"5": card.metrics.accuracy}
 
 
 @pytest.mark.parametrize("seed", RECIPE.seeds)

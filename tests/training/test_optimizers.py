@@ -55,10 +55,12 @@ def test_kernels_decay_and_biases_and_normalisation_do_not(kind: Any) -> None:
         assert np.asarray(weight) == pytest.approx(left), weight.path
 
 
-def step(shape: tuple[int, ...], gradient: NDArray[np.float32], kind: Any) -> NDArray[np.float32]:
+def step(
+    shape: tuple[int, ...], gradient: NDArray[np.float32], kind: Any, chosen: Optimizer = MUON
+) -> NDArray[np.float32]:
     """What one step takes off a weight of zeros, divided by the learning rate."""
     weight = keras.Variable(np.zeros(shape), dtype="float32", name="kernel")
-    optimizer = build(replace(MUON, kind=kind), steps=100)
+    optimizer = build(replace(chosen, kind=kind), steps=100)
     optimizer.apply([keras.ops.convert_to_tensor(gradient)], [weight])
     return np.asarray(-np.asarray(weight) / 0.5, np.float32)
 
@@ -84,6 +86,28 @@ def test_muon_does_to_a_kernel_what_keras_does_to_the_matrix_that_it_is() -> Non
     )
     expected = -np.asarray(matrix).reshape(shape) / 0.5
     assert step(shape, gradient_of(shape), "muon") == pytest.approx(expected, abs=1e-6)
+
+
+def test_what_muon_leaves_to_adamw_may_have_a_learning_rate_of_its_own() -> None:
+    shape, ratio = (3, 3, 4, 16), 0.3
+    slower = replace(MUON, adamw_learning_rate=ratio * MUON.learning_rate)
+    for weight_shape, share in ((shape, 1), ((16,), ratio)):
+        gradient = gradient_of(weight_shape)
+        expected = share * step(weight_shape, gradient, "muon")
+        assert step(weight_shape, gradient, "muon", slower) == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize(("momentum", "kept"), [(None, 0.95), (0.5, 0.5)])
+def test_muon_remembers_earlier_gradients_by_its_momentum(
+    momentum: float | None, kept: float
+) -> None:
+    optimizer: Any = build(replace(MUON, momentum=momentum), steps=100)
+    weight = keras.Variable(np.zeros((1, 1, 2, 2)), dtype="float32", name="kernel")
+    gradients = gradient_of((2, 1, 1, 2, 2))
+    for gradient in gradients:
+        optimizer.apply([keras.ops.convert_to_tensor(gradient)], [weight])
+    expected = kept * gradients[0] + gradients[1]
+    assert np.asarray(optimizer.momentums[0]) == pytest.approx(expected, rel=1e-5)
 
 
 @pytest.mark.parametrize("shape", [(16,), (36, 16)])

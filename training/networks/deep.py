@@ -18,10 +18,12 @@ def deep_small(
     stem: int = 24,
     widths: tuple[int, ...] = (128, 384, 384),
     mirrored: bool = False,
+    frozen_stem: bool = False,
 ) -> keras.Model:
     """For pictures of about 32 pixels: a 2×2 stem that whitens, then one group for each width.
 
-    With `mirrored` it answers by a picture and its mirror image (`training.networks.views`).
+    With `mirrored` it answers by a picture and its mirror image (`training.networks.views`). A
+    `frozen_stem` stays as it starts: strong weight decay would undo the whitening.
     """
     from keras import Input, Model, layers
 
@@ -30,7 +32,9 @@ def deep_small(
     x = inputs = Input(image, name="image")
     if mirrored:
         x = WithMirrorImages(dtype="float32", name="views")(x)
-    x = layers.Conv2D(stem, 2, activation="relu", dtype="float32", name="whiten")(x)
+    whiten = layers.Conv2D(stem, 2, activation="relu", dtype="float32", name="whiten")
+    whiten.trainable = not frozen_stem
+    x = whiten(x)
     for number, width in enumerate(widths, start=1):
         x = _group(x, width, f"group{number}", momentum=0.6)
     x = layers.GlobalMaxPooling2D(name="pool")(x)

@@ -34,6 +34,18 @@ def test_the_one_for_photos_halves_its_maps_five_times() -> None:
     ]
 
 
+@pytest.mark.parametrize("frozen", [True, False])
+def test_a_frozen_stem_stays_as_it_starts_while_the_rest_learns(frozen: bool) -> None:
+    network = deep_small((16, 16, 3), 2, widths=(4,), frozen_stem=frozen)
+    before = network.get_weights()
+    network.compile(keras.optimizers.SGD(0.1), "categorical_crossentropy")
+    rng = np.random.default_rng(0)
+    network.train_on_batch(rng.standard_normal((8, 16, 16, 3)), np.eye(2)[np.arange(8) % 2])
+    same = [np.array_equal(*pair) for pair in zip(before, network.get_weights(), strict=True)]
+    assert same[:2] == [frozen, frozen]  # kernel and bias of the stem
+    assert not any(same[2:])
+
+
 @pytest.mark.parametrize("build", [deep_small, deep_photo])
 def test_weights_serve_any_size_of_image(build: type) -> None:
     small, large = build((64, 64, 3), 7), build((96, 80, 3), 7)
