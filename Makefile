@@ -20,7 +20,7 @@ check: .venv/test
 	.venv/bin/python -m pytest -q tests/test_imports.py
 
 # Makes every file in models/ again: hours on two cores. DATA=folder with mnist.npz, cifar10.npz, fashion-mnist.npz
-# and cats-dogs/; what cannot be found is downloaded, but for cats and dogs.
+# and cats-dogs/ in it (docs/training.md, "The named sets"). Without DATA they are downloaded, but for cats and dogs.
 models: .venv/test
 	.venv/bin/python -m training build imagenet-lite0 cats-dogs cats-dogs-lite0 cifar10-simple fashion-mnist mnist-1conv mnist-2conv $(if $(DATA),--data $(DATA))
 	.venv/bin/python -m training readme

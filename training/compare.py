@@ -16,7 +16,7 @@ from training.markdown import table
 from training.table import aligned
 
 Format = Literal["table", "json", "csv", "markdown"]
-Order = Literal["parameters", "multiply-adds", "accuracy", "seconds", "size", "latency"]
+Order = Literal["parameters", "multiply-adds", "validation", "test", "seconds", "size", "latency"]
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,8 @@ class Compared:
 ORDERS: dict[Order, Callable[[Compared], float]] = {
     "parameters": lambda row: _known_first(row.parameters),
     "multiply-adds": lambda row: _known_first(row.multiply_adds),
-    "accuracy": lambda row: -_accuracy(row),  # the best first; of all else the smallest
+    "validation": lambda row: -_known_last(row.validation_accuracy),  # the best first
+    "test": lambda row: -_known_last(row.test_accuracy),
     "seconds": lambda row: _known_first(row.seconds_per_epoch),
     "size": lambda row: row.file_bytes,
     "latency": lambda row: row.latency_milliseconds,
@@ -132,11 +133,9 @@ def _known_first(number: float | None) -> float:
     return inf if number is None else number
 
 
+def _known_last(number: float | None) -> float:
+    return -inf if number is None else number
+
+
 def _known(number: float | None, form: str) -> str:
     return "–" if number is None else format(number, form)
-
-
-def _accuracy(row: Compared) -> float:
-    """The one of the test images where there is one, else of those left out."""
-    known = [one for one in (row.test_accuracy, row.validation_accuracy) if one is not None]
-    return known[0] if known else -inf

@@ -235,6 +235,11 @@ def _data(dataset: Dataset, texts: DataText) -> str:
     return table(("what", "which"), rows)
 
 
+def made_by_build(recipe: Mapping[str, Any]) -> bool:
+    """Is it on the card of a file that `build` wrote? `fit` has other seeds."""
+    return recipe.get("seed") in recipe.get("seeds", [None])[:1]
+
+
 def _recipe(recipe: Mapping[str, Any]) -> str:
     rows = [
         (name.replace("_", " "), plain(_value(value)))
@@ -242,7 +247,7 @@ def _recipe(recipe: Mapping[str, Any]) -> str:
         if name not in ("name", "description", "normalise")
     ]
     command = recipe.get("command")
-    if not command and recipe.get("seed") in recipe.get("seeds", [None])[:1]:  # `fit` has others
+    if not command and made_by_build(recipe):
         command = f"convolu-train build {recipe['name']}"
     told = f"```\n{command}\n```\n\n" if command else ""
     return told + table(("what", "value"), rows)

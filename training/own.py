@@ -36,6 +36,7 @@ def from_scratch(name: str, data: str, images: int) -> Recipe:
         epochs=epochs,
         balanced=True,
         validation=validation_images(images),
+        seeds=(),
     )
 
 
@@ -51,6 +52,7 @@ def from_recipe(
         preprocess=preprocess,
         balanced=True,
         validation=validation_images(images),
+        seeds=(),
     )
 
 
@@ -75,6 +77,7 @@ def from_pretrained(
         label_smoothing=0.1,
         balanced=True,
         validation=validation_images(images),
+        seeds=(),
     )
 
 

@@ -87,9 +87,8 @@ def vary(recipe: Recipe, variant: Variant) -> Recipe:
     if not changes:
         return recipe
     if recipe.network not in LECTURE:
-        raise ValueError(
-            f"{recipe.name} has no variants. The lecture's networks have: {', '.join(LECTURE)}."
-        )
+        varied = [one.name for one in RECIPES.values() if one.network in LECTURE]
+        raise ValueError(f"{recipe.name} has no variants. These have: {', '.join(varied)}.")
     if recipe.variant:
         raise ValueError(f"{recipe.name} is a variant already. Vary the recipe it came from.")
     lecture = LECTURE[recipe.network].changes

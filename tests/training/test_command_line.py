@@ -13,6 +13,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from app.classifier import Classifier
+from tests.conftest import colour_card, colour_model
 from tests.training.data.test_named import mnist_arrays, write_mnist
 from training.__main__ import cli
 from training.data import load
@@ -139,7 +140,7 @@ def test_fit_ends_with_how_good_it_is_on_images_left_out_and_with_what_to_do_nex
     )
     assert [line.split("#")[0].strip() for line in commands] == [
         f"convolu-train report {folder} --validation",
-        f"convolu-train export {folder}",
+        f"convolu-train evaluate {folder}",
     ]
 
 
@@ -159,6 +160,7 @@ def test_a_run_of_other_options_can_have_a_name_of_its_own(data: Path, tmp_path:
     fitted = run_here(*FIT, *asked, "--data", data, "--runs", tmp_path)
     assert fitted.exit_code == 0, fitted.output
     assert read(tmp_path / "fast-seed1").recipe.name == "fast"
+    assert fitted.stdout.splitlines()[-1].strip().startswith("convolu-train export")
 
 
 def test_the_progress_can_be_json_lines(data: Path, tmp_path: Path) -> None:
@@ -240,10 +242,25 @@ def test_evaluate_measures_a_run_on_the_test_images_and_leaves_its_model_file(
     assert evaluated.exit_code == 0, evaluated.output
     card = Classifier((folder / "mnist-1conv.onnx").read_bytes()).card
     assert card.metrics is not None
+    assert card.recipe is not None
+    assert (card.recipe["seed"], "seeds" in card.recipe) == (0, False)  # 0 is none of them
     assert evaluated.stdout.startswith(
         f"mnist-1conv: {card.metrics.accuracy:.2%} right of 20 test images (95 %: "
     )
     assert "most often confused: " in evaluated.stdout
+
+
+def test_a_trial_does_not_replace_what_build_made(
+    fitted: tuple[Path, Result], tmp_path: Path
+) -> None:
+    folder, models = fitted[0], tmp_path / "models"
+    models.mkdir()
+    built = colour_model(colour_card(recipe={"seed": 1, "seeds": [1, 2, 3]}))
+    (models / "mnist-1conv.onnx").write_bytes(built)
+    result = run_here("export", folder, "--models", models)
+    assert result.exit_code == 1
+    assert "is there already, as `build` made it" in result.stderr
+    assert (models / "mnist-1conv.onnx").read_bytes() == built
 
 
 def test_export_puts_the_measured_file_among_the_models(

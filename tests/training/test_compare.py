@@ -108,7 +108,8 @@ def test_of_a_file_without_a_layer_table_parameters_are_not_known() -> None:
     ("order", "names"),
     [
         (None, ["poor", "unknown", "good"]),
-        ("accuracy", ["good", "poor", "unknown"]),
+        ("validation", ["good", "poor", "unknown"]),
+        ("test", ["poor", "good", "unknown"]),
         ("seconds", ["good", "poor", "unknown"]),
         ("parameters", ["good", "poor", "unknown"]),
         ("multiply-adds", ["good", "poor", "unknown"]),
@@ -122,11 +123,19 @@ def test_rows_come_as_given_or_the_best_first_and_the_unknown_last(
 
     rows = compare(
         [
-            candidate("poor", layer(9), validation_accuracy=0.9, test_accuracy=0.1)
-            if order == "accuracy"
-            else candidate("poor", layer(9), seconds_per_epoch=9.0),
+            candidate(
+                *("poor", layer(9)),
+                validation_accuracy=0.1,
+                test_accuracy=0.9,
+                seconds_per_epoch=9.0,
+            ),
             candidate("unknown", []),
-            candidate("good", layer(1), validation_accuracy=0.5, seconds_per_epoch=1.0),
+            candidate(
+                *("good", layer(1)),
+                validation_accuracy=0.5,
+                test_accuracy=0.5,
+                seconds_per_epoch=1.0,
+            ),
         ],
         order,
     )

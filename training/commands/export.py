@@ -12,13 +12,22 @@ from training.commands.options import DataOption, Models, fail
 def export(run: RunFolder, data: DataOption = None, models: Models = Path("models")) -> None:
     """Write the model file of a run into a folder of models; it is measured first, if it is not."""
     from training.export.file import write
+    from training.model_card import made_by_build
 
     found = run_in(run)
+    path = models / f"{found.recipe.name}.onnx"
+    there = card_in(path) if path.exists() else None
+    is_builds = there is not None and there.recipe is not None and made_by_build(there.recipe)
+    if is_builds and found.seed not in found.recipe.seeds[:1]:
+        fail(
+            f"{path} is there already, as `build` made it. Export to other --models, or train "
+            "with a --name."
+        )
     file = measured(found, data)
     card, content = card_in(file), file.read_bytes()
-    path = models / f"{found.recipe.name}.onnx"
-    if path.exists() and (author := card_in(path).author) != card.author:
-        fail(f"{path} is there already, by {author or 'somebody else'}. Export to other --models.")
+    if there and there.author != card.author:
+        by = there.author or "somebody else"
+        fail(f"{path} is there already, by {by}. Export to other --models.")
     try:
         write(path, content)
     except OSError as exc:

@@ -27,6 +27,7 @@ from training.commands.options import (
 )
 from training.data import FOLDER
 from training.progress import progress as progress_of
+from training.recipes import RECIPES
 from training.variants import Variant
 
 
@@ -86,7 +87,7 @@ def fit(
         fail("Name a recipe, or pictures of your own: --data folder:PATH")
     chosen = with_options(base, options)
     if name is not None:
-        chosen = replace(chosen, name=model_name(name))
+        chosen = replace(chosen, name=model_name(name), seeds=())
     elif seed in chosen.seeds:
         fail(f"--seed {seed} is one of those that `build {chosen.name}` trains. Take another.")
     choose_backend()
@@ -102,4 +103,7 @@ def fit(
         where = shlex.quote(str(folder))
         by = " --validation" if run.validation else ""
         print(f"  convolu-train report {where}{by}     # draws it: curves, confusion, mistakes")
-        print(f"  convolu-train export {where}     # measures it on the test images, into models/")
+        if chosen.name in RECIPES:  # its file is what `build` makes
+            print(f"  convolu-train evaluate {where}     # measures it on the test images")
+        else:
+            print(f"  convolu-train export {where}     # measures it and puts it into models/")

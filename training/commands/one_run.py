@@ -25,7 +25,7 @@ def with_options(recipe: Recipe, options: Mapping[str, Any]) -> Recipe:
 def check_free(folder: Path, resume: bool) -> None:
     """End the command if a folder is there that is not to be gone on with."""
     if folder.exists() and not resume:
-        fail(f"{folder} is there already. Go on with it by --resume, or keep runs elsewhere.")
+        fail(f"{folder} is there already. Go on with it by --resume, or give another --name.")
 
 
 def one_run(

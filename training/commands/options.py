@@ -57,8 +57,8 @@ def data_of(recipe: Recipe, source: str | None, runs: Path) -> Data:
     if source is not None and source.startswith(FOLDER):
         if not spec.startswith(FOLDER):
             fail(
-                f"{recipe.name} is trained on {spec}. For pictures of your own leave the recipe "
-                f"out: convolu-train fit --data {source}"
+                f"{recipe.name} is trained on {spec}. On pictures of your own it is trained by "
+                f"convolu-train fit {recipe.name} --data {source} --name NAME"
             )
         spec, folder = source, None  # they may have been moved
     try:
