@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from app.preprocess import Preprocess
 from training.augment import Distortion
 from training.data import Data
+from training.data.split import File, Split
 from training.normalise import Normalise
 from training.optimizer import Optimizer
 from training.progress import Progress
@@ -383,6 +384,20 @@ def test_each_class_has_its_share_among_the_images_that_judge() -> None:
     assert np.bincount(data.y_train[judges]).tolist() == [90, 8, 2]
     assert sorted([*kept, *judges]) == list(range(1000))
     assert len(set(data.y_train[kept[:50]])) > 1  # in no order
+
+
+def test_an_image_that_is_there_twice_is_trained_on_and_does_not_judge() -> None:
+    files = tuple(File(f"{number}.png", "a", "train", "") for number in range(10))
+    known = Split(
+        *("folder", ("a",), Preprocess(28, 28, 1), 0, 0.2, files, ()),
+        *((("0.png", "7.png"), ("3.png", "of the test.png")), (), ()),
+    )
+    data = replace(bars(10), y_train=np.zeros(10, np.int64), labels=("a",), split=known)
+    kept, judges = split(data, 9)
+    assert set(kept) >= {0, 3, 7}
+    assert len(judges) == 6  # of those that are there once one is trained on
+    every = tuple(replace(file, path="0.png") for file in files)
+    assert len(split(replace(data, split=replace(known, files=every)), 9)[1]) == 0
 
 
 @pytest.mark.parametrize("validation", [1, 3, 999])
