@@ -16,6 +16,7 @@ from PIL import Image
 
 from app.card import Robustness
 from app.classifier import Classifier
+from app.digit import WORKING_SIDE
 from app.preprocess import Preprocess, colour, orient
 from training.answers import answers
 from training.png import png
@@ -69,8 +70,9 @@ def _pixels(data: bytes, preprocess: Preprocess) -> Pixels:
     """A picture in the model's colours, made smaller if both sides are over twice what it sees."""
     width, height = 2 * preprocess.width, 2 * preprocess.height
     image: Image.Image = Image.open(io.BytesIO(data))
-    if preprocess.layout != "digit":  # thin ink is looked for in the picture as it came
-        image.draft(None, (width, height))
+    if preprocess.layout == "digit":  # thin ink is looked for in a larger picture
+        width = height = WORKING_SIDE
+    image.draft(None, (width, height))
     image = colour(orient(image), preprocess)
     scale = max(width / image.width, height / image.height)
     if preprocess.layout != "digit" and scale < 1:

@@ -127,6 +127,12 @@ def test_large_pictures_are_changed_at_twice_the_size_that_is_seen(
     assert pixels.shape == (expected[1], expected[0], channels)
 
 
+def test_a_large_jpeg_of_a_digit_comes_as_small_as_the_service_decodes_it() -> None:
+    jpeg = encode(Image.new("RGB", (2000, 1600), (200, 200, 200)), "JPEG")
+    pixels = _pixels(jpeg, Preprocess(5, 5, channels=1, layout="digit"))
+    assert pixels.shape == (400, 500, 1)
+
+
 def test_grey_models_are_asked_with_grey_pictures() -> None:
     card = colour_card(preprocess=Preprocess(4, 4, channels=1))
     assert _pixels(RED, card.preprocess).shape == (8, 8, 1)

@@ -10,7 +10,7 @@ import typer
 
 from app.card import Card
 from app.classifier import Classifier
-from app.errors import ModelRefused
+from app.errors import ConvoluError, ModelRefused
 from training.backend import choose_backend
 from training.commands.options import DataOption, data_of, fail
 from training.data import FOLDER, Data
@@ -73,7 +73,7 @@ def measured(
         progress = progress or progress_of()
         write(path, finish(run, data, temperature_of(run, data), progress))
         progress.end()
-    except (ExportError, ModelRefused, OSError) as exc:
+    except (ConvoluError, ExportError, OSError) as exc:
         fail(str(exc))
     return path
 
