@@ -63,11 +63,14 @@ def _of_images_left_out(run: Run, pictures: Data, data: str | None) -> Path:
     if not (run.validation and len(left_out)):
         fail(f"{run.folder} left no images out of its training.")
     files = pictures.split.files if pictures.split else None
+    temperature = temperature_of(run, pictures)
+    fitted = "" if temperature == 1 else ", by which its temperature was fitted too"
     return write_report(
         run.folder,
-        exported(run, pictures, temperature_of(run, pictures), {}),
+        exported(run, pictures, temperature, {}),
         pictures.training_images(left_out),
         pictures.y_train[left_out],
-        f"{len(left_out):,} training images that were left out of the training",
+        f"{len(left_out):,} training images that were left out of the training{fitted}",
         [files[number].path for number in left_out] if files else None,
+        temperature,
     )

@@ -31,17 +31,21 @@ def write_report(
     truth: NDArray[np.int64],
     measured_on: str,
     names: Sequence[str] | None = None,
+    temperature: float = 1.0,
 ) -> Path:
     """Write `run`/report.html of the model file `content`; returns its path.
 
     `files` are the encoded pictures it is judged by, `truth` their classes N, `names` their file
-    names. What the card does not say of itself is measured on them: metrics, robustness. Raises
-    ValueError if the card's accuracy is another than that of these pictures.
+    names. What the card does not say of itself is measured on them: metrics, robustness; then
+    `temperature` is what the logits of `content` are divided by. Raises ValueError if the card's
+    accuracy is another than that of these pictures.
     """
     classifier = Classifier(content)
     card = classifier.card
     probabilities = answers(classifier, files)
-    metrics = card.metrics or measure(probabilities, truth, card.labels, measured_on)
+    metrics = card.metrics or measure(
+        probabilities, truth, card.labels, measured_on, temperature=temperature
+    )
     accuracy = float((probabilities.argmax(axis=1) == truth).mean())
     if metrics.accuracy != accuracy:
         raise ValueError(

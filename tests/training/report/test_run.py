@@ -51,6 +51,11 @@ def test_what_the_card_does_not_say_is_measured(run: Path) -> None:
     assert 'id="kernels"' not in html
 
 
+def test_the_temperature_behind_its_answers_is_told_where_the_card_does_not(run: Path) -> None:
+    html = write_report(run, colour_model(), FILES, TRUTH, "four", temperature=1.25).read_text()
+    assert "Its logits are divided by a temperature of 1.250" in html
+
+
 def test_kernels_and_split_are_shown_where_the_run_has_them(run: Path) -> None:
     net().save(run / "last.keras")
     np.save(run / "first_kernel.npy", np.zeros((3, 3, 3, 2)))
