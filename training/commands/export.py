@@ -16,9 +16,13 @@ def export(run: RunFolder, data: DataOption = None, models: Models = Path("model
 
     found = run_in(run)
     path = models / f"{found.recipe.name}.onnx"
+    if (beside := path.with_suffix(".json")).exists():
+        fail(
+            f"{beside} is the card of a model from elsewhere, and would be taken for this one's. "
+            "Export to other --models."
+        )
     there = card_in(path) if path.exists() else None
-    is_builds = there is not None and there.recipe is not None and made_by_build(there.recipe)
-    if is_builds and found.seed not in found.recipe.seeds[:1]:
+    if there is not None and there.recipe is not None and made_by_build(there.recipe):
         fail(
             f"{path} is there already, as `build` made it. Export to other --models, or train "
             "with a --name."
