@@ -28,7 +28,7 @@ from training.commands.options import (
 from training.data import FOLDER
 from training.progress import progress as progress_of
 from training.recipes import RECIPES
-from training.variants import Variant
+from training.variants import Variant, named
 
 
 def fit(
@@ -54,7 +54,9 @@ def fit(
     learning_rate: Annotated[float | None, typer.Option(min=0)] = None,
     flip: Annotated[bool | None, typer.Option(help="Does its mirror image show the same?")] = None,
     validation: Annotated[int | None, typer.Option(min=0, help="Images to judge by.")] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Another than those of `build`.")] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, max=2**32 - 1, help="Another than those of `build`.")
+    ] = 0,
     runs: Runs = Path("runs"),
     resume: Annotated[bool, typer.Option(help="Go on with a run that was stopped.")] = False,
     progress: ProgressOption = "auto",
@@ -74,6 +76,8 @@ def fit(
     }
     options = {option: value for option, value in options.items() if value is not None}
     variant, shown = Variant(strides, padding, pooling, head), progress_of(progress)
+    if learning_rate == 0:
+        fail("--learning-rate 0 leaves nothing to learn by.")
     if recipe is None and variant.changes:
         fail("Only the lecture's networks have variants: name a recipe.")
     if recipe is not None and (start, weights) != (None, None):
@@ -88,7 +92,7 @@ def fit(
     chosen = with_options(base, options)
     if name is not None:
         chosen = replace(chosen, name=model_name(name), seeds=())
-    elif seed in chosen.seeds:
+    if seed in _seeds(chosen.name):
         fail(f"--seed {seed} is one of those that `build {chosen.name}` trains. Take another.")
     choose_backend()
     from training.run import run_folder
@@ -107,3 +111,11 @@ def fit(
             print(f"  convolu-train evaluate {where}     # measures it on the test images")
         else:
             print(f"  convolu-train export {where}     # measures it and puts it into models/")
+
+
+def _seeds(name: str) -> tuple[int, ...]:
+    """Those of the recipe of that name, whose folders `build` takes."""
+    try:
+        return named(name).seeds
+    except KeyError:
+        return ()

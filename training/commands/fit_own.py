@@ -43,7 +43,7 @@ def fit_own(
 
     As the recipe `base` says or, without one, from what `start` names.
     """
-    path = Path(source.removeprefix(FOLDER)).expanduser().resolve()
+    path = _folder(source)
     name = model_name(path.name if name is None else name)
     if str(path).encode(errors="replace").decode() != str(path):  # its name stands in the file
         fail(f"The path {str(path)!r} is no text in UTF-8. Rename the folder.")
@@ -69,11 +69,26 @@ def fit_own(
         backbone = _backbone(start, weights)
         data = _read(spec, backbone.preprocess, runs, progress)
         recipe = from_pretrained(name, spec, len(data.x_train), backbone, weights)
-    run = _trained(with_options(recipe, options), data, seed, runs / name, resume, progress)
+    recipe = with_options(recipe, options)
+    if data.validation_images and recipe.validation:
+        if options.get("validation", data.validation_images) != data.validation_images:
+            fail(f"{path} says itself which pictures judge: leave --validation out, or give 0.")
+        recipe = replace(recipe, validation=data.validation_images)
+    run = _trained(recipe, data, seed, runs / name, resume, progress)
     print(said(measured(run, None, data, progress)))
     where = shlex.quote(str(run.folder))
     print(f"  convolu-train report {where}     # draws it: curves, confusion, mistakes")
     print(f"  convolu-train export {where}     # puts it into models/")
+
+
+def _folder(source: str) -> Path:
+    try:
+        path = Path(source.removeprefix(FOLDER)).expanduser().resolve()
+    except RuntimeError as exc:
+        fail(f"{source}: {exc}")  # ~NAME of nobody here
+    if source == FOLDER:
+        fail(f"{FOLDER}PATH needs a path.")
+    return path
 
 
 def model_name(name: str) -> str:

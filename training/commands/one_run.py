@@ -16,7 +16,13 @@ from training.run import Diverged, NoRun, Run, read
 
 
 def with_options(recipe: Recipe, options: Mapping[str, Any]) -> Recipe:
-    """The recipe with `options` in place of its own values, wherever in it they lie."""
+    """The recipe with `options` in place of its own values, wherever in it they lie.
+
+    Where a mirror image shows something else, the network is not to answer by it either.
+    """
+    if options.get("flip") is False and "mirrored" in recipe.network_options:
+        one_view = {**recipe.network_options, "mirrored": False}
+        recipe = replace(recipe, network_options=one_view)
     own = {name: value for name, value in options.items() if name in _names(recipe)}
     of_optimizer = {name: value for name, value in options.items() if name not in own}
     return replace(recipe, **own, optimizer=replace(recipe.optimizer, **of_optimizer))

@@ -107,6 +107,10 @@ def test_the_model_file_does_not_say_where_the_pictures_lie(
         (["mnist-1conv", "--from", "lite0"], "and so does a recipe"),
         (["mnist-1conv", "--name", "a/b"], "cannot be the name of a model"),
         (["mnist-1conv", "--seed", "1"], "--seed 1 is one of those that `build mnist-1conv`"),
+        (["cifar10", "--name", "mnist-1conv", "--seed", "2"], "that `build mnist-1conv` trains"),
+        (["mnist-1conv", "--learning-rate", "0"], "leaves nothing to learn by"),
+        (["--data", "folder:"], "folder:PATH needs a path"),
+        (["--data", "folder:~nobody-of-that-name/pets"], "folder:~nobody-of-that-name/pets: "),
         (["--data", "folder:x", "--name", "a/b"], "cannot be the name of a model"),
         (["--data", "folder:x", "--name", ".."], "cannot be the name of a model"),
         (["--data", "folder:x", "--name", "cache"], "cannot be the name of a model"),
@@ -342,6 +346,30 @@ def test_a_class_that_was_renamed_bears_its_new_name(
     result = run_here("evaluate", run, "--data", f"folder:{renamed}")
     assert result.exit_code == 0, result.output
     assert "Rod" in Classifier((run / "colours.onnx").read_bytes()).card.labels
+
+
+def test_pictures_that_came_to_judge_by_are_counted_and_no_others_asked_for(
+    pictures: Path, tmp_path: Path
+) -> None:
+    for part in ("train", "validation", "test"):
+        shutil.copytree(pictures, tmp_path / "parts" / part)
+    asked = ("fit", "--data", f"folder:{tmp_path / 'parts'}", "--from", "scratch", "--epochs", "1")
+    refused = run_here(*asked, "--runs", tmp_path / "runs", "--validation", "3")
+    assert (refused.exit_code, "says itself which pictures judge" in refused.stderr) == (1, True)
+    assert not (tmp_path / "runs" / "parts").exists()
+    result = run_here(*asked, "--runs", tmp_path / "runs")
+    assert result.exit_code == 0, result.output
+    assert read(tmp_path / "runs" / "parts").validation == 30
+
+
+def test_a_card_beside_it_would_be_taken_for_the_models_own(
+    fitted: tuple[Path, Result], tmp_path: Path
+) -> None:
+    (tmp_path / "colours.json").write_text("{}")
+    result = run_here("export", fitted[0], "--models", tmp_path)
+    assert result.exit_code == 1
+    assert "colours.json is the card of a model from elsewhere" in result.stderr
+    assert not (tmp_path / "colours.onnx").exists()
 
 
 def test_a_model_of_others_is_not_replaced(fitted: tuple[Path, Result], tmp_path: Path) -> None:
