@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil, prod
 from typing import TYPE_CHECKING
@@ -20,6 +21,7 @@ _WINDOWED = {
     "MaxPooling2D": "pool_size",
     "SeparableConv2D": "kernel_size",
 }
+_ADAPTIVE = {"AdaptiveAveragePooling2D", "AdaptiveMaxPooling2D"}
 _DILATED = {"Conv2D", "DepthwiseConv2D", "SeparableConv2D"}
 _GLOBAL = {"GlobalAveragePooling2D", "GlobalMaxPooling2D", "GroupNormalization"}
 _REDUCING = {"LayerNormalization", "ops.Max", "ops.Mean", "ops.Min", "ops.Sum"}
@@ -53,11 +55,12 @@ def layer_table(model: keras.Model, tensors: dict[str, str | None]) -> list[Laye
     views = {walked.image: 1}  # of the picture, each of which has a map of its own
     rows = []
     for call in walked.calls:
-        grids[call.makes] = _grid(call, [grids[edge] for edge in call.reads], image[:2])
+        read = [grids[edge] for edge in call.reads]
+        grids[call.makes] = _grid(call, read, image[:2])
         seen = max(views[edge] for edge in call.reads)
         views[call.makes] = _VIEWS.get(call.kind, seen)
         layer = call.layer
-        window = getattr(layer, _WINDOWED[call.kind]) if call.kind in _WINDOWED else None
+        window, strides = _window(call, read[0].shape)
         padding = getattr(layer, "padding", None)
         rows.append(
             Layer(
@@ -66,7 +69,7 @@ def layer_table(model: keras.Model, tensors: dict[str, str | None]) -> list[Laye
                 tensor=tensors[call.name],
                 output_shape=list(call.shape),
                 window=list(window) if window else None,
-                strides=list(layer.strides) if window else None,
+                strides=list(strides) if strides else None,
                 dilation=list(layer.dilation_rate) if call.kind in _DILATED else None,
                 padding=padding if isinstance(padding, str) else None,
                 activation=getattr(getattr(layer, "activation", None), "__name__", None),
@@ -84,17 +87,26 @@ def _grid(call: Call, read: list[Grid], side: tuple[int, int]) -> Grid:
     if len(call.shape) != 3 or _sees_all(call):
         return Grid(side, side, call.shape)
     field, jump = widest.field, finest.jump
-    if call.kind in _WINDOWED:
-        layer = call.layer
-        window = getattr(layer, _WINDOWED[call.kind])
-        dilation = layer.dilation_rate if call.kind in _DILATED else (1, 1)
+    window, strides = _window(call, read[0].shape)
+    if window and strides:
+        dilation = call.layer.dilation_rate if call.kind in _DILATED else (1, 1)
         seen = [field[i] + (window[i] - 1) * dilation[i] * jump[i] for i in (0, 1)]
         field = (min(seen[0], side[0]), min(seen[1], side[1]))
-        jump = (jump[0] * layer.strides[0], jump[1] * layer.strides[1])
+        jump = (jump[0] * strides[0], jump[1] * strides[1])
     elif call.kind in _RESIZED:
         inner, outer = finest.shape, call.shape
         jump = (jump[0] * inner[0] / outer[0], jump[1] * inner[1] / outer[1])
     return Grid(field, jump, call.shape)
+
+
+def _window(call: Call, read: tuple[int, ...]) -> tuple[Sequence[int] | None, Sequence[int] | None]:
+    """Window and strides, where there are any; `read` is the shape of the map before."""
+    if call.kind in _ADAPTIVE:
+        window = [read[i] // call.shape[i] for i in (0, 1)]
+        return window, window
+    if call.kind in _WINDOWED:
+        return getattr(call.layer, _WINDOWED[call.kind]), call.layer.strides
+    return None, None
 
 
 def _sees_all(call: Call) -> bool:

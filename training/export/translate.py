@@ -36,6 +36,8 @@ Translation = Callable[..., Value]  # (graph, call, value of each tensor that it
 
 _LAYERS: dict[str, Translation] = {
     "Activation": activations.activation,
+    "AdaptiveAveragePooling2D": pooling.adaptive_average_pooling,
+    "AdaptiveMaxPooling2D": pooling.adaptive_max_pooling,
     "Add": merging.merge,
     "Average": merging.merge,
     "AveragePooling2D": pooling.average_pooling,

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import product
 from typing import Any
 
 import keras
@@ -9,6 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from keras.layers import (
+    AdaptiveAveragePooling2D,
+    AdaptiveMaxPooling2D,
     AveragePooling2D,
     Conv2D,
     Dense,
@@ -19,12 +22,15 @@ from keras.layers import (
 )
 
 from training.export import ExportError, to_onnx
+from training.export.layer_table import layer_table
+from training.export.translate import translate
 from training.normalise import Normalise
 
 pytestmark = pytest.mark.train
 
 Window = int | tuple[int, int]
 POOLINGS = [MaxPooling2D, AveragePooling2D]
+ADAPTIVE_POOLINGS = [AdaptiveMaxPooling2D, AdaptiveAveragePooling2D]
 GLOBAL_POOLINGS = [GlobalMaxPooling2D, GlobalAveragePooling2D]
 PADDINGS = ["valid", "same"]
 BOTH_SIGNS = Normalise((200.0, 60.0), (50.0, 40.0))  # a zero of padding would be the maximum
@@ -131,6 +137,42 @@ def test_softmax_right_behind_global_pooling_gives_the_same_answers(
         "logits",
         "probabilities",
     ]
+
+
+@pytest.mark.parametrize(
+    ("pooling", "output_size"),
+    [
+        *product(ADAPTIVE_POOLINGS, [(2, 3), (1, 6), 2, (4, 6)]),
+        (AdaptiveAveragePooling2D, (1, 1)),  # of the largest Keras 3.15 ends with a signal here
+    ],
+)
+def test_adaptive_pooling_to_a_part_of_the_map_gives_the_same_answers(
+    classifier: Callable[..., Any],
+    assert_same_answers: Callable[..., Any],
+    pooling: Any,
+    output_size: Window,
+) -> None:
+    model = classifier((4, 6, 2), pooling(output_size, name="pool1"))
+    assert_same_answers(model, BOTH_SIGNS)
+    rows = {row.name: row for row in layer_table(model, translate(model)[1])}
+    height, width = rows["pool1"].output_shape[:2]
+    assert rows["pool1"].window == rows["pool1"].strides == [4 // height, 6 // width]
+    assert rows["pool1"].receptive_field == [4 // height, 6 // width]
+
+
+@pytest.mark.parametrize("pooling", ADAPTIVE_POOLINGS)
+def test_adaptive_pooling_over_the_whole_map_is_the_embedding(pooling: Any) -> None:
+    layers = [Conv2D(6, 3), pooling(1), Flatten(), Dense(5, activation="softmax")]
+    exported = to_onnx(keras.Sequential([keras.Input((7, 6, 3)), *layers]))
+    assert [output.name for output in exported.graph.output] == ["probabilities", "embedding"]
+
+
+@pytest.mark.parametrize("pooling", ADAPTIVE_POOLINGS)
+def test_adaptive_pooling_with_windows_of_several_sizes_is_refused(
+    classifier: Callable[..., Any], pooling: Any
+) -> None:
+    with pytest.raises(ExportError, match=r"'pool1'.*divides \(7, 6\); received \(2, 2\)"):
+        to_onnx(classifier((7, 6, 2), pooling(2, name="pool1")))
 
 
 @pytest.mark.parametrize("pooling", POOLINGS)
