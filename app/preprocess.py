@@ -70,7 +70,7 @@ def pixels_from(
     Raises EmptyBody, UnsupportedImage, InvalidImage or ImageTooLarge.
     """
     image, needed_bytes = open_image(
-        data, _sufficient(preprocess), None if budget is None else budget.max_pixels
+        data, sufficient(preprocess), None if budget is None else budget.max_pixels
     )
     with nullcontext() if budget is None else budget.hold(needed_bytes):
         load(image)
@@ -103,7 +103,8 @@ def pixels_and_steps(
     return pixels, steps.end()
 
 
-def _sufficient(preprocess: Preprocess) -> tuple[int, int]:
+def sufficient(preprocess: Preprocess) -> tuple[int, int]:
+    """Height and width that a picture may be decoded at, if its format can do less than all."""
     if preprocess.layout == "digit":  # looks for thin ink in a larger picture than it gives
         return WORKING_SIDE, WORKING_SIDE
     return preprocess.height, preprocess.width
@@ -116,7 +117,7 @@ def _decoded(data: bytes, preprocess: Preprocess, max_pixels: int | None) -> dic
     did = {
         "format": format_name,
         "stored": list(stored.size),
-        "size": list(open_image(data, _sufficient(preprocess), max_pixels)[0].size),
+        "size": list(open_image(data, sufficient(preprocess), max_pixels)[0].size),
         "bytes": len(data),
     }
     try:

@@ -21,7 +21,8 @@ from training.progress import Progress
 from training.proof import proof_images
 from training.robustness import CHANGED, robustness
 from training.run import NoRun, Run, read, validation_folder
-from training.train import predict, split
+from training.train import predict
+from training.validation import split
 
 
 def temperature_of(run: Run, data: Data) -> float:

@@ -20,9 +20,9 @@ from training.progress import Progress
 from training.recipes import Recipe
 from training.run import Diverged, begin, write
 from training.transfer.start import start
+from training.validation import split
 from training.whitening import whitening_kernel
 
-VALIDATION_SEED = 2026  # which training images judge is the same for every recipe and seed
 JUDGE_BATCH = 256
 
 
@@ -126,44 +126,6 @@ def network(recipe: Recipe, image: tuple[int, ...], classes: int) -> keras.Model
     build = getattr(networks, recipe.network)
     model: keras.Model = build(tuple(image), classes, **recipe.network_options, **recipe.variant)
     return model
-
-
-def split(data: Data, validation: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Indices of the training images that are trained on, and of those that judge.
-
-    `validation` images judge, of each class its share (by largest remainder) and never all. None
-    judges that is there more than once: it would be trained on too. Where images came as a part of
-    their own to judge by, they are the ones.
-    """
-    if validation and data.validation_images:
-        indices = np.arange(len(data.x_train))
-        return indices[: -data.validation_images], indices[-data.validation_images :]
-    order = np.random.default_rng(VALIDATION_SEED).permutation(len(data.x_train))
-    judges = np.zeros(len(order), bool)
-    single = _single(data)
-    images = np.bincount(data.y_train[single], minlength=len(data.labels))
-    for label, share in enumerate(_shares(images, validation)):
-        judges[order[single[order] & (data.y_train[order] == label)][:share]] = True
-    return order[~judges[order]], order[judges[order]]
-
-
-def _single(data: Data) -> NDArray[np.bool_]:
-    """Of each training image: is there no other with the same pixels?"""
-    if data.split is None:
-        return np.ones(len(data.x_train), bool)
-    twice = {path for group in data.split.duplicates for path in group}
-    return np.array([file.path not in twice for file in data.split.files[: len(data.x_train)]])
-
-
-def _shares(images: NDArray[np.int64], validation: int) -> NDArray[np.int64]:
-    """How many of each class judge; `images` says how many it has."""
-    exact = validation * images / max(1, images.sum())
-    spare = np.maximum(images - 1, 0)
-    shares: NDArray[np.int64] = np.minimum(exact.astype(np.int64), spare)
-    for label in np.argsort(exact.astype(np.int64) - exact, kind="stable"):
-        if shares.sum() < validation and shares[label] < spare[label]:
-            shares[label] += 1
-    return shares
 
 
 def _reseed(model: keras.Model, step: int) -> None:

@@ -18,13 +18,13 @@ from numpy.typing import NDArray
 from app.preprocess import Preprocess
 from training.augment import Distortion
 from training.data import Data
-from training.data.split import File, Split
 from training.normalise import Normalise
 from training.optimizer import Optimizer
 from training.progress import Progress
 from training.recipes import NetworkOption, Recipe
 from training.run import Diverged, read
-from training.train import network, split, train
+from training.train import network, train
+from training.validation import split
 
 pytestmark = pytest.mark.train
 
@@ -378,63 +378,6 @@ def test_the_model_computes_in_float32_whatever_trained_it(run_on_all: Run) -> N
     assert keras.config.dtype_policy().name == "float32"
 
 
-def test_each_class_has_its_share_among_the_images_that_judge() -> None:
-    data = replace(bars(1000), y_train=np.repeat([0, 1, 2], [900, 80, 20]))
-    kept, judges = split(data, 100)
-    assert np.bincount(data.y_train[judges]).tolist() == [90, 8, 2]
-    assert sorted([*kept, *judges]) == list(range(1000))
-    assert len(set(data.y_train[kept[:50]])) > 1  # in no order
-
-
-def test_an_image_that_is_there_twice_is_trained_on_and_does_not_judge() -> None:
-    files = tuple(File(f"{number}.png", "a", "train", "") for number in range(10))
-    known = Split(
-        *("folder", ("a",), Preprocess(28, 28, 1), 0, 0.2, files, ()),
-        *((("0.png", "7.png"), ("3.png", "of the test.png")), (), ()),
-    )
-    data = replace(bars(10), y_train=np.zeros(10, np.int64), labels=("a",), split=known)
-    kept, judges = split(data, 9)
-    assert set(kept) >= {0, 3, 7}
-    assert len(judges) == 6  # of those that are there once one is trained on
-    every = tuple(replace(file, path="0.png") for file in files)
-    assert len(split(replace(data, split=replace(known, files=every)), 9)[1]) == 0
-
-
-@pytest.mark.parametrize("validation", [1, 3, 999])
-def test_of_every_class_an_image_is_left_to_train_on(validation: int) -> None:
-    data = replace(bars(10), y_train=np.array([0] * 7 + [1] * 2 + [2]))
-    kept, _ = split(data, validation)
-    assert set(data.y_train[kept]) == {0, 1, 2}
-
-
-@pytest.mark.parametrize(
-    ("images", "validation", "judging"),
-    [
-        ([2, 2], 1, [1, 0]),
-        ([1, 3], 1, [0, 1]),
-        ([1, 1], 1, [0, 0]),
-        ([5] * 6, 3, [1, 1, 1, 0, 0, 0]),
-        ([4] * 4 + [16], 3, [1, 0, 0, 0, 2]),
-        ([3, 3, 94], 10, [0, 0, 10]),
-        ([7, 2, 1], 10, [6, 1, 0]),
-    ],
-)
-def test_what_is_left_of_shares_goes_to_the_largest_remainders(
-    images: list[int], validation: int, judging: list[int]
-) -> None:
-    data = replace(bars(sum(images)), y_train=np.repeat(range(len(images)), images))
-    kept, judges = split(data, validation)
-    assert np.bincount(data.y_train[judges], minlength=len(images)).tolist() == judging
-    assert sorted([*kept, *judges]) == list(range(sum(images)))
-
-
 def test_where_no_image_can_judge_a_run_goes_without(tmp_path: Path) -> None:
     run = Run(tmp_path).train(replace(TINY, epochs=1), bars(10), validation=1)
     assert "validation_accuracy" not in run.reports[0][1]
-
-
-def test_images_that_came_to_judge_by_are_the_ones() -> None:
-    kept, judges = split(replace(bars(10), validation_images=3), 5)
-    assert kept.tolist() == list(range(7))
-    assert judges.tolist() == [7, 8, 9]
-    assert len(split(replace(bars(10), validation_images=3), 0)[1]) == 0

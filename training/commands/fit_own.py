@@ -106,8 +106,9 @@ def _trained(
     Its last layers are tuned in `folder`-tuned. That becomes `folder` if it judges them better than
     the head alone does; else the head alone is trained there.
     """
-    from training.train import split, train
+    from training.train import train
     from training.transfer.start import tuning_paid
+    from training.validation import split
 
     def run(recipe: Recipe, folder: Path) -> Run:
         return one_run(train, recipe, data, seed, folder, resume, progress)

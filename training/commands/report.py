@@ -56,7 +56,7 @@ def _of_test(run: Run, pictures: Data, data: str | None) -> Path:
 def _of_images_left_out(run: Run, pictures: Data, data: str | None) -> Path:
     from training.finish import exported, temperature_of
     from training.report.run import write_report
-    from training.train import split
+    from training.validation import split
 
     check_same(run, pictures, data)
     _, left_out = split(pictures, run.validation)
