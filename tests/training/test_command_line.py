@@ -66,12 +66,13 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_recipes_lists_every_recipe_with_its_description() -> None:
+def test_recipes_lists_every_recipe_with_its_epochs_and_its_description() -> None:
     listed = run("recipes")
     assert listed.returncode == 0
     assert listed.stderr == ""
-    assert [line.split(maxsplit=1) for line in listed.stdout.splitlines()] == [
-        [recipe.name, recipe.description] for recipe in RECIPES.values()
+    assert [line.split(maxsplit=3) for line in listed.stdout.splitlines()] == [
+        [recipe.name, str(recipe.epochs), "epochs", recipe.description]
+        for recipe in RECIPES.values()
     ]
 
 

@@ -6,6 +6,6 @@ from training.recipes import RECIPES
 
 
 def recipes() -> None:
-    """List the recipes."""
+    """List the recipes: name, epochs, what for."""
     for recipe in RECIPES.values():
-        print(f"{recipe.name:16} {recipe.description}")
+        print(f"{recipe.name:16} {recipe.epochs:4} epochs  {recipe.description}")
