@@ -197,7 +197,7 @@ def spoilt(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[li
     asked = [
         *("fit", "--data", f"folder:{pictures}", "--from", "MobileNet"),
         *("--weights", str(saved_mobilenet(folder)), "--epochs", "1"),
-        *("--learning-rate", "0.5", "--runs", str(folder / "runs")),
+        *("--learning-rate", "0.5", "--validation", "9", "--runs", str(folder / "runs")),
     ]
     result = run_here(*asked)
     assert result.exit_code == 0, result.output
@@ -223,6 +223,29 @@ def test_the_run_that_bears_the_name_is_the_one_that_was_taken(
     again = run_here(*asked)
     assert (again.exit_code, "is there already" in again.stderr) == (1, True)
     assert "reading pictures" not in again.stderr
+
+
+def test_tuning_that_paid_is_the_run_that_bears_the_name(
+    spoilt: tuple[list[str], Path], tmp_path: Path
+) -> None:
+    """As if the head alone had been worse; the weights are the head's, which prove themselves."""
+    asked, folder = spoilt
+    runs = shutil.copytree(folder.parent, tmp_path / "runs")
+    run, tuned = runs / "colours", runs / "colours-tuned"
+    shutil.copy(run / "last.keras", tuned / "last.keras")
+    shutil.rmtree(run)
+    head = json.loads((tuned / "head.json").read_text())
+    (tuned / "head.json").write_text(json.dumps(head | {"validation_loss": 99.0}))
+    result = run_here(*asked[:-1], runs, "--resume")
+    assert result.exit_code == 0, result.output
+    assert not tuned.exists()
+    assert (read(run).recipe.epochs, read(run).finished) == (1, True)
+    card = Classifier((run / "colours.onnx").read_bytes()).card
+    assert card.recipe is not None
+    assert card.recipe["epochs"] == 1
+    before = (run / "last.keras").stat().st_mtime_ns
+    assert run_here(*asked[:-1], runs, "--resume").exit_code == 0
+    assert ((run / "last.keras").stat().st_mtime_ns, tuned.exists()) == (before, False)
 
 
 def test_a_head_that_was_broken_off_is_gone_on_with(

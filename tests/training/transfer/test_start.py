@@ -14,7 +14,7 @@ from tests.training.test_train import bars
 from tests.training.transfer.conftest import NORMALISE, stripes
 from training import optimizers
 from training.optimizer import Optimizer
-from training.progress import Progress
+from training.progress import Progress, Row
 from training.run import read
 from training.train import train
 from training.transfer.start import free_last_layers, start, tuning_paid
@@ -158,6 +158,25 @@ def test_the_same_seed_gives_the_same_weights(trained: Path, tmp_path: Path) -> 
     once = keras.saving.load_model(read(trained).last)
     for one, other in zip(once.get_weights(), again.get_weights(), strict=True):
         assert (one == other).all()
+
+
+class Stop(Progress):
+    """Breaks off after the first epoch."""
+
+    def epoch(self, number: int, row: Row) -> None:
+        raise KeyboardInterrupt
+
+
+def test_a_run_that_was_broken_off_goes_on_as_if_it_had_not_been(
+    trained: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        train(OF_BARS, BARS, 5, tmp_path / "bars", 100, Stop())
+    rest = train(OF_BARS, BARS, 5, tmp_path / "bars", 100, Progress())
+    once = keras.saving.load_model(read(trained).last)
+    for one, other in zip(once.get_weights(), rest.get_weights(), strict=True):
+        assert (one == other).all()
+    assert read(tmp_path / "bars").head == read(trained).head
 
 
 def test_without_epochs_the_head_alone_is_the_result(tmp_path: Path) -> None:
