@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -47,6 +48,15 @@ def test_a_recipe_has_layers_and_a_file_and_nothing_that_training_measures() -> 
     assert found.run_one_image() is not None
     assert len(found.content) > 2 * 18_496  # a large kernel is stored in two bytes a weight
     assert (found.validation_accuracy, found.test_accuracy, found.seconds_per_epoch) == (None,) * 3
+
+
+def test_a_file_that_is_older_than_the_weights_says_nothing_of_them(run: Run) -> None:
+    path = run.folder / f"{run.recipe.name}.onnx"
+    path.write_bytes((ROOT / "models" / "mnist-2conv.onnx").read_bytes())
+    os.utime(path, ns=(0, 0))
+    found = of_run(run)
+    assert found.test_accuracy is None
+    assert found.content != path.read_bytes()
 
 
 def test_a_run_was_judged_after_its_last_epoch_and_timed_by_its_usual_one(run: Run) -> None:

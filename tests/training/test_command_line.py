@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
 
@@ -248,7 +249,12 @@ def test_evaluate_measures_a_run_on_the_test_images_and_leaves_its_model_file(
     assert evaluated.stdout.startswith(
         f"mnist-1conv: {card.metrics.accuracy:.2%} right of 20 test images (95 %: "
     )
-    assert "most often confused: " in evaluated.stdout
+    counts = np.array(card.confusion)
+    np.fill_diagonal(counts, 0)
+    told = re.search(r"most often confused: (\d+) × (\d) taken for (\d)", evaluated.stdout)
+    assert told
+    count, true, answer = map(int, told.groups())
+    assert counts[true, answer] == count == counts.max()
 
 
 def test_a_trial_does_not_replace_what_build_made(

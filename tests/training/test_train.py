@@ -16,15 +16,17 @@ import pytest
 from numpy.typing import NDArray
 
 from app.preprocess import Preprocess
+from training import optimizers
 from training.augment import Distortion
 from training.data import Data
 from training.normalise import Normalise
 from training.optimizer import Optimizer
 from training.progress import Progress
 from training.recipes import NetworkOption, Recipe
-from training.run import Diverged, read
+from training.run import Diverged, read, write
 from training.train import network, train
 from training.validation import split
+from training.whitening import whitening_kernel
 
 pytestmark = pytest.mark.train
 
@@ -287,6 +289,19 @@ def test_ctrl_c_ends_a_run_after_the_epoch_and_saves_what_it_has(tmp_path: Path)
     assert np.array_equal(rest.weights, whole.weights)
 
 
+def test_what_is_saved_is_the_average_and_what_is_gone_on_with_is_not(tmp_path: Path) -> None:
+    stopped = Run(tmp_path, asks_to_stop_after=1).train(AVERAGED, bars(128))
+    model = network(AVERAGED, (28, 28, 1), 10)
+    model.compile(optimizers.build(AVERAGED.optimizer, steps=48), "categorical_crossentropy")
+    model.optimizer.build(model.trainable_variables)
+    model.load_weights(read(tmp_path).checkpoint(1))
+    last = model.get_weights()
+    model.optimizer.finalize_variable_values(model.trainable_variables)
+    for kept, average in zip(stopped.model.get_weights(), model.get_weights(), strict=True):
+        assert np.array_equal(kept, average)
+    assert not np.array_equal(model.get_weights()[0], last[0])
+
+
 def test_what_a_stopped_run_saved_is_not_taken_for_its_end(tmp_path: Path) -> None:
     Run(tmp_path / "run", asks_to_stop_after=1).train(AVERAGED, bars(128))
     broken = Run(tmp_path / "run", breaks_off_after=3)
@@ -319,6 +334,27 @@ def test_a_run_without_its_checkpoint_is_begun_again(tmp_path: Path) -> None:
     assert [epoch for epoch, _ in Run(tmp_path).train(TINY, bars(64)).reports] == [1, 2]
 
 
+def test_a_run_that_goes_on_knows_its_seconds_and_its_best_epoch(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        Run(tmp_path, breaks_off_after=1).train(TINY, bars(128), validation=28)
+    best = (tmp_path / "best.keras").read_bytes()
+    (row,) = read(tmp_path).history  # as if the first epoch had been long and without a mistake
+    row |= {"seconds": 1000.0, "validation_accuracy": 1.0}
+    write(tmp_path / "history.json", json.dumps([row]))
+    Run(tmp_path).train(TINY, bars(128), validation=28)
+    assert read(tmp_path).history[1]["seconds"] > 1000
+    assert (tmp_path / "best.keras").read_bytes() == best
+
+
+def test_the_last_validation_loss_is_the_cross_entropy_of_the_model_returned(run: Run) -> None:
+    data = bars()
+    chosen = held_out(data, VALIDATION)
+    said = np.asarray(run.model.predict_on_batch(TINY.normalise(data.x_train[chosen])))
+    likelihood = said[np.arange(len(chosen)), data.y_train[chosen]]
+    expected = -np.log(likelihood).mean()
+    assert run.reports[-1][1]["validation_loss"] == pytest.approx(expected, rel=1e-4)
+
+
 def test_the_best_epochs_weights_are_kept_beside_the_last(run: Run) -> None:
     data = bars()
     chosen = held_out(data, VALIDATION)
@@ -341,9 +377,13 @@ def test_a_whitened_first_convolution_starts_with_both_signs_of_each_direction(
 ) -> None:
     small: dict[str, NetworkOption] = {"stem": 8, "widths": (4,)}
     recipe = replace(TINY, network="deep_small", network_options=small, whiten=True, epochs=1)
-    Run(tmp_path).train(recipe, bars(128))
+    data = bars(128)
+    Run(tmp_path).train(recipe, data, validation=28)
     kernel = np.load(tmp_path / "first_kernel.npy")
     assert np.array_equal(kernel[..., 4:], -kernel[..., :4])
+    kept, _ = split(data, 28)
+    images = recipe.normalise(data.x_train[np.sort(kept)])  # those that judge teach it nothing
+    assert kernel == pytest.approx(whitening_kernel(images, 2, 2, 8), abs=1e-5)
 
 
 @pytest.mark.parametrize(

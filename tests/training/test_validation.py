@@ -35,6 +35,11 @@ def test_an_image_that_is_there_twice_is_trained_on_and_does_not_judge() -> None
     assert len(split(replace(data, split=replace(known, files=every)), 9)[1]) == 0
 
 
+def test_which_images_judge_stays_what_it_was_in_all_versions() -> None:
+    data = replace(bars(20), y_train=np.zeros(20, np.int64), labels=("a",))
+    assert split(data, 5)[1].tolist() == [14, 18, 0, 9, 13]
+
+
 @pytest.mark.parametrize("validation", [1, 3, 999])
 def test_of_every_class_an_image_is_left_to_train_on(validation: int) -> None:
     data = replace(bars(10), y_train=np.array([0] * 7 + [1] * 2 + [2]))

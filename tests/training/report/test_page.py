@@ -144,6 +144,21 @@ def test_the_surest_mistakes_are_shown_with_what_they_are_and_were_taken_for(htm
     assert re.search(r"<span>dog → owl, 90.00\u00a0% .*?/\d+\.png</span>", found[0])
 
 
+def test_of_many_mistakes_the_surest_come_first_and_the_others_are_left_out() -> None:
+    n, labels = MISTAKES + 3, ["cat", "dog"]
+    sure = np.linspace(0.6, 0.9, n)
+    probabilities = np.stack([1 - sure, sure], axis=1).astype(np.float32)
+    truth = np.zeros(n, int)
+    metrics = measure(probabilities, truth, labels, "all")
+    card = Card(name="wrong", labels=labels, preprocess=Preprocess(4, 4), metrics=metrics)
+    picture = encode(np.zeros((4, 4, 3), np.uint8))
+    names = [f"{number}.png" for number in range(n)]
+    html = page(card, probabilities, truth, lambda number: picture, 1, names=names)
+    found = re.search(r'<section id="mistakes".*?</section>', html)
+    assert found
+    assert re.findall(r"(\d+)\.png", found[0]) == [str(one) for one in range(n - 1, 2, -1)]
+
+
 def test_without_a_mistake_there_are_none_to_show() -> None:
     html = report(LABELS, n=20, wrong=0)
     assert 'id="mistakes"' not in html
