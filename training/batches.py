@@ -43,6 +43,11 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         side = getattr(self._recipe.augmentation, "crop_side", None)
         return (height, width, channels) if side is None else (side, side, channels)
 
+    @property
+    def batch_size(self) -> int:
+        """Images in a batch, but for the last one."""
+        return self._recipe.batch_size
+
     def __len__(self) -> int:
         return -(-len(self._chosen) // self._recipe.batch_size)
 

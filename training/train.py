@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training import networks, optimizers
+from training.batch_statistics import measure_statistics
 from training.batches import Batches
 from training.data import Data, write_split
 from training.interrupt import Interrupt
@@ -66,6 +67,9 @@ def train(
     judge = network(recipe, data.x_train.shape[1:], len(data.labels))  # float32, whatever trains it
     # Of a head alone there are no epochs to wait for; a run may have been broken off before saving.
     judge.set_weights(_averaged(model) if history else model.get_weights())
+    if history and recipe.optimizer.average:
+        last = len(history) - 1
+        measure_statistics(judge, Batches(recipe, data, kept, seed, first_epoch=last))
     started = time.monotonic() - (history[-1]["seconds"] if history else 0)
     interrupt = Interrupt()
 
@@ -82,6 +86,8 @@ def train(
             row |= {name: float(value) for name, value in (logs or {}).items()}
             row["learning_rate"] = float(model.optimizer.learning_rate)
             judge.set_weights(_averaged(model))
+            if recipe.optimizer.average:
+                measure_statistics(judge, Batches(recipe, data, kept, seed, first_epoch=epoch))
             if len(held_out):
                 row |= _judged(judge, recipe, data, held_out)
             if not isfinite(row["loss"] + row.get("validation_loss", 0)):
