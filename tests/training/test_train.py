@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 from app.preprocess import Preprocess
 from training import optimizers
 from training.augment import Distortion
+from training.batch_statistics import measure_statistics
+from training.batches import Batches
 from training.data import Data
 from training.normalise import Normalise
 from training.optimizer import Optimizer
@@ -300,6 +302,16 @@ def test_what_is_saved_is_the_average_and_what_is_gone_on_with_is_not(tmp_path: 
     for kept, average in zip(stopped.model.get_weights(), model.get_weights(), strict=True):
         assert np.array_equal(kept, average)
     assert not np.array_equal(model.get_weights()[0], last[0])
+
+
+def test_batch_statistics_are_those_of_the_averaged_weights(tmp_path: Path) -> None:
+    data = bars(128)
+    run = Run(tmp_path).train(WITH_DROPOUT, data)
+    saved = [layer.get_weights() for layer in run.model.layers]
+    measure_statistics(run.model, Batches(WITH_DROPOUT, data, split(data, 0)[0], 5, 2))
+    for before, layer in zip(saved, run.model.layers, strict=True):
+        for one, other in zip(before, layer.get_weights(), strict=True):
+            assert one == pytest.approx(other, rel=1e-5, abs=1e-7)
 
 
 def test_what_a_stopped_run_saved_is_not_taken_for_its_end(tmp_path: Path) -> None:
