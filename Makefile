@@ -22,7 +22,7 @@ check: .venv/test
 # Makes every file in models/ again: hours on two cores. DATA=folder with mnist.npz, cifar10.npz, fashion-mnist.npz
 # and cats-dogs/ in it (docs/training.md, "The named sets"). Without DATA they are downloaded, but for cats and dogs.
 models: .venv/test
-	.venv/bin/python -m training build imagenet-lite0 cats-dogs cats-dogs-lite0 cifar10-simple fashion-mnist mnist-1conv mnist-2conv $(if $(DATA),--data $(DATA))
+	.venv/bin/python -m training build imagenet-lite0 cats-dogs cats-dogs-lite0 cifar10 cifar10-simple fashion-mnist mnist-1conv mnist-2conv $(if $(DATA),--data $(DATA))
 	.venv/bin/python -m training readme
 
 # Half an hour on two cores. Rivals live in environments of their own; wrk drives them all.
