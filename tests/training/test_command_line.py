@@ -153,7 +153,8 @@ def test_a_report_of_the_images_left_out_does_not_look_at_the_test_images(
     drawn = run_here("report", folder, "--validation", "--data", data)
     assert drawn.exit_code == 0, drawn.output
     html = (folder / "report.html").read_text()
-    assert "Measured on 100 training images that were left out of the training." in html
+    assert "Measured on 100 training images that were left out of the training, by which" in html
+    assert "Its logits are divided by a temperature of" in html
     assert not (folder / "mnist-1conv.onnx").exists()
 
 
