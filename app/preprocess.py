@@ -70,7 +70,7 @@ def pixels_from(
     Raises EmptyBody, UnsupportedImage, InvalidImage or ImageTooLarge.
     """
     image, needed_bytes = open_image(
-        data, sufficient(preprocess), None if budget is None else budget.max_pixels
+        data, sufficient_size(preprocess), None if budget is None else budget.max_pixels
     )
     with nullcontext() if budget is None else budget.hold(needed_bytes):
         load(image)
@@ -103,7 +103,7 @@ def pixels_and_steps(
     return pixels, steps.end()
 
 
-def sufficient(preprocess: Preprocess) -> tuple[int, int]:
+def sufficient_size(preprocess: Preprocess) -> tuple[int, int]:
     """Height and width that a picture may be decoded at, if its format can do less than all."""
     if preprocess.layout == "digit":  # looks for thin ink in a larger picture than it gives
         return WORKING_SIDE, WORKING_SIDE
@@ -117,7 +117,7 @@ def _decoded(data: bytes, preprocess: Preprocess, max_pixels: int | None) -> dic
     did = {
         "format": format_name,
         "stored": list(stored.size),
-        "size": list(open_image(data, sufficient(preprocess), max_pixels)[0].size),
+        "size": list(open_image(data, sufficient_size(preprocess), max_pixels)[0].size),
         "bytes": len(data),
     }
     try:

@@ -13,7 +13,10 @@ IMAGES = 2_000  # 18,000 numbers of each channel where maps are 3×3
 
 
 def measure_statistics(model: keras.Model, batches: Batches) -> None:
-    """Set mean and variance of each BatchNormalization to the mean over some training batches."""
+    """Set mean and variance of each BatchNormalization to their mean over IMAGES training images.
+
+    Of the layers of `model` itself, not of models within it; no weight that is learnt changes.
+    """
     layers = [one for one in model.layers if isinstance(one, keras.layers.BatchNormalization)]
     if not layers:
         return

@@ -33,9 +33,9 @@ _OF_EPOCHS = {
 def card_of(run: Run, data: Data) -> Card:
     """The card of a run, without metrics, layers and proof."""
     recipe, done = run.recipe, len(run.history)
-    not_done = set() if done else set(_OF_EPOCHS)
+    not_done = set() if done else _OF_EPOCHS
     if run.seed not in recipe.seeds:  # a trial beside those that were fixed beforehand
-        not_done.add("seeds")
+        not_done = not_done | {"seeds"}
     facts = asdict(recipe) | _public(recipe, data) | {"epochs": done}
     ours = not recipe.data.startswith(FOLDER)  # a network of one's own pictures is one's own
     return Card(

@@ -16,7 +16,7 @@ from PIL import Image
 
 from app.card import Robustness
 from app.classifier import Classifier
-from app.preprocess import Preprocess, colour, orient, sufficient
+from app.preprocess import Preprocess, colour, orient, sufficient_size
 from training.answers import answers
 from training.png import png
 
@@ -70,7 +70,7 @@ def _pixels(data: bytes, preprocess: Preprocess) -> Pixels:
     width, height = 2 * preprocess.width, 2 * preprocess.height
     image: Image.Image = Image.open(io.BytesIO(data))
     if preprocess.layout == "digit":  # thin ink is looked for in a larger picture
-        height, width = sufficient(preprocess)
+        height, width = sufficient_size(preprocess)
     image.draft(None, (width, height))
     image = colour(orient(image), preprocess)
     scale = max(width / image.width, height / image.height)

@@ -66,10 +66,15 @@ def train(
         model.load_weights(run.checkpoint(len(history)))
     judge = network(recipe, data.x_train.shape[1:], len(data.labels))  # float32, whatever trains it
     # Of a head alone there are no epochs to wait for; a run may have been broken off before saving.
-    judge.set_weights(_averaged(model) if history else model.get_weights())
-    if history and recipe.optimizer.average:
-        last = len(history) - 1
-        measure_statistics(judge, Batches(recipe, data, kept, seed, first_epoch=last))
+    judge.set_weights(model.get_weights())
+
+    def take_average(epoch: int) -> None:
+        judge.set_weights(_averaged(model))
+        if recipe.optimizer.average:
+            measure_statistics(judge, Batches(recipe, data, kept, seed, first_epoch=epoch))
+
+    if history and len(history) == recipe.epochs:
+        take_average(len(history) - 1)
     started = time.monotonic() - (history[-1]["seconds"] if history else 0)
     interrupt = Interrupt()
 
@@ -85,9 +90,7 @@ def train(
             row = {"epoch": float(epoch + 1), "seconds": time.monotonic() - started}
             row |= {name: float(value) for name, value in (logs or {}).items()}
             row["learning_rate"] = float(model.optimizer.learning_rate)
-            judge.set_weights(_averaged(model))
-            if recipe.optimizer.average:
-                measure_statistics(judge, Batches(recipe, data, kept, seed, first_epoch=epoch))
+            take_average(epoch)
             if len(held_out):
                 row |= _judged(judge, recipe, data, held_out)
             if not isfinite(row["loss"] + row.get("validation_loss", 0)):

@@ -44,24 +44,25 @@ def test_no_weight_is_moved() -> None:
         assert np.array_equal(one, weight.numpy())
 
 
+class Counted(Batches):
+    """Remembers which batches were asked for."""
+
+    asked: tuple[int, ...] = ()
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, ...]:
+        self.asked += (index,)
+        return super().__getitem__(index)
+
+
 def test_a_part_of_many_images_is_enough() -> None:
-    asked = []
-
-    class Counted(Batches):
-        def __getitem__(self, index: int) -> tuple[np.ndarray, ...]:
-            asked.append(index)
-            return super().__getitem__(index)
-
     data = bars(IMAGES + 1000)
-    measure_statistics(network(), Counted(STILL, data, np.arange(len(data.x_train)), seed=5))
-    assert asked == list(range(-(-IMAGES // STILL.batch_size)))
+    batches = Counted(STILL, data, np.arange(len(data.x_train)), seed=5)
+    measure_statistics(network(), batches)
+    assert batches.asked == tuple(range(-(-IMAGES // STILL.batch_size)))
 
 
 def test_without_batch_normalisation_nothing_is_asked() -> None:
     model = keras.Sequential([keras.Input((28, 28, 1)), layers.Flatten(), layers.Dense(10)])
-
-    class Never(Batches):
-        def __getitem__(self, index: int) -> tuple[np.ndarray, ...]:
-            raise AssertionError
-
-    measure_statistics(model, Never(STILL, bars(64), np.arange(64), seed=5))
+    batches = Counted(STILL, bars(64), np.arange(64), seed=5)
+    measure_statistics(model, batches)
+    assert batches.asked == ()
