@@ -32,6 +32,17 @@ def split(data: Data, validation: int) -> tuple[NDArray[np.int64], NDArray[np.in
     return order[~judges[order]], order[judges[order]]
 
 
+def picture_numbers(data: Data) -> NDArray[np.int64]:
+    """Of each training image the number of its picture, which images with equal pixels share."""
+    numbers = np.arange(len(data.x_train))
+    if data.split is not None:
+        places = {file.path: place for place, file in enumerate(data.split.files[: len(numbers)])}
+        for group in data.split.duplicates:
+            same = [places[path] for path in group if path in places]
+            numbers[same] = min(same, default=0)
+    return numbers
+
+
 def _single(data: Data) -> NDArray[np.bool_]:
     """Of each training image: is there no other with the same pixels?"""
     if data.split is None:

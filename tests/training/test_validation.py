@@ -8,7 +8,7 @@ import pytest
 from app.preprocess import Preprocess
 from tests.training.test_train import bars
 from training.data.split import File, Split
-from training.validation import split
+from training.validation import picture_numbers, split
 
 pytestmark = pytest.mark.train
 
@@ -33,6 +33,16 @@ def test_an_image_that_is_there_twice_is_trained_on_and_does_not_judge() -> None
     assert len(judges) == 6  # of those that are there once one is trained on
     every = tuple(replace(file, path="0.png") for file in files)
     assert len(split(replace(data, split=replace(known, files=every)), 9)[1]) == 0
+
+
+def test_images_with_equal_pixels_are_of_one_picture() -> None:
+    files = tuple(File(f"{number}.png", "a", "train", "") for number in range(6))
+    known = Split(
+        *("folder", ("a",), Preprocess(28, 28, 1), 0, 0.2, files, ()),
+        *((("4.png", "1.png", "5.png"), ("3.png", "of the test.png"), ("x.png", "y.png")), (), ()),
+    )
+    assert picture_numbers(replace(bars(6), split=known)).tolist() == [0, 1, 2, 3, 1, 1]
+    assert picture_numbers(bars(3)).tolist() == [0, 1, 2]
 
 
 def test_which_images_judge_stays_what_it_was_in_all_versions() -> None:

@@ -38,19 +38,24 @@ def fit_head(
     features: NDArray[np.float32],
     truth: NDArray[np.int64],
     weights: NDArray[np.float32] | None,
+    pictures: NDArray[np.int64],
     seed: int,
 ) -> Head:
     """Features N×views×D and classes N, each class at least once → the head.
 
     Of `STRENGTHS` it takes the one with the least loss on pictures that it was not fitted to.
-    `weights` says for each class how much its pictures count.
+    `weights` says for each class how much its pictures count; `pictures` N gives each image the
+    number of its picture: equal images share one.
     """
-    folds = min(FOLDS, int(np.bincount(truth).min()))
+    first = np.sort(np.unique(pictures, return_index=True)[1])
+    classes = int(truth.max()) + 1
+    folds = min(FOLDS, int(np.bincount(truth[first], minlength=classes).min()))
     if folds < 2:  # a class of one picture: nothing to choose by
         return _fit(features, truth, STRENGTHS[len(STRENGTHS) // 2], weights)
     losses = np.zeros(len(STRENGTHS))
-    splits = StratifiedKFold(folds, shuffle=True, random_state=seed).split(truth, truth)
-    for kept, left_out in splits:
+    splits = StratifiedKFold(folds, shuffle=True, random_state=seed).split(first, truth[first])
+    for parts in splits:
+        kept, left_out = (np.isin(pictures, pictures[first[part]]) for part in parts)
         for index, strength in enumerate(STRENGTHS):
             head = _fit(features[kept], truth[kept], strength, weights)
             losses[index] += log_loss(truth[left_out], head(features[left_out, 0]))

@@ -19,6 +19,7 @@ from training.recipes import Recipe
 from training.run import Run, write
 from training.transfer.features import cached_features
 from training.transfer.head import fit_head
+from training.validation import picture_numbers
 
 
 def start(
@@ -43,7 +44,7 @@ def start(
         features = features[:, :1]
     truth, classes = data.y_train, len(data.labels)
     weights = class_weights(truth[kept], classes) if recipe.balanced else None
-    head = fit_head(features[kept], truth[kept], weights, seed)
+    head = fit_head(features[kept], truth[kept], weights, picture_numbers(data)[kept], seed)
     model.layers[-1].set_weights([head.kernel, head.bias])
     measured = {"strength": head.strength}
     for prefix, rows in (("", kept), ("validation_", held_out)):

@@ -22,10 +22,15 @@ def clouds(
     return features.astype(np.float32), truth
 
 
+def each(truth: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Every image is of a picture of its own."""
+    return np.arange(len(truth))
+
+
 @pytest.mark.parametrize("classes", [2, 3, 5])
 def test_classes_that_lie_apart_are_told_apart(classes: int) -> None:
     features, truth = clouds([30] * classes, spread=1)
-    head = fit_head(features, truth, weights=None, seed=0)
+    head = fit_head(features, truth, None, each(truth), 0)
     assert head.kernel.shape == (6, classes)
     assert head.kernel.dtype == head.bias.dtype == np.float32
     unseen, theirs = clouds([50] * classes, spread=1, seed=1)
@@ -39,7 +44,7 @@ def test_two_classes_get_the_probabilities_of_a_logistic_curve() -> None:
     from sklearn.linear_model import LogisticRegression
 
     features, truth = clouds([20, 20], spread=8)
-    head = fit_head(features, truth, weights=None, seed=0)
+    head = fit_head(features, truth, None, each(truth), 0)
     rows = features.reshape(80, 6).astype(np.float64)
     deviation = np.where(rows.std(axis=0) > 0, rows.std(axis=0), 1)
     scaled = (rows - rows.mean(axis=0)) / deviation
@@ -52,15 +57,40 @@ def test_two_classes_get_the_probabilities_of_a_logistic_curve() -> None:
 def test_pictures_that_tell_little_get_a_head_that_claims_little() -> None:
     clear, truth = clouds([40, 40], spread=1)
     noise = np.random.default_rng(0).normal(size=clear.shape).astype(np.float32)
-    assert fit_head(noise, truth, None, 0).strength < fit_head(clear, truth, None, 0).strength
+    little, much = (fit_head(one, truth, None, each(truth), 0) for one in (noise, clear))
+    assert little.strength < much.strength
 
 
 def test_views_of_one_picture_are_never_on_both_sides_of_a_split() -> None:
     """Without a rule behind the classes, only another view of a picture could give it away."""
     rng = np.random.default_rng(0)
     points = rng.normal(size=(60, 1, 200)).astype(np.float32).repeat(2, axis=1)
-    head = fit_head(points, rng.permutation(60) % 2, weights=None, seed=0)
+    head = fit_head(points, rng.permutation(60) % 2, None, np.arange(60), 0)
     assert head.strength <= STRENGTHS[1]
+
+
+def test_equal_pictures_are_never_on_both_sides_of_a_split() -> None:
+    """Likewise: only the other of two equal pictures could give one away."""
+    rng = np.random.default_rng(0)
+    points = rng.normal(size=(60, 1, 200)).astype(np.float32)
+    twice, truth = np.tile(points, (2, 1, 1)), np.tile(rng.permutation(60) % 2, 2)
+    strengths = [
+        fit_head(twice, truth, None, pictures, 0).strength
+        for pictures in (np.tile(np.arange(60), 2), np.arange(120))
+    ]
+    assert strengths[0] <= STRENGTHS[1] < strengths[1]
+
+
+def test_a_class_of_copies_of_another_ones_pictures_is_no_error() -> None:
+    features, truth = clouds([30, 30, 4], spread=0.5)
+    pictures = np.where(truth == 2, 30 + each(truth) - 60, each(truth))
+    assert fit_head(features, truth, None, pictures, 0).kernel.shape == (6, 3)
+
+
+def test_a_class_whose_pictures_are_all_equal_is_learnt_too() -> None:
+    features, truth = clouds([4, 30], spread=0.5)
+    head = fit_head(features, truth, class_weights(truth, 2), np.maximum(each(truth), 3), 0)
+    assert (head(features[:, 0]).argmax(axis=1) == truth).all()
 
 
 def test_a_weight_gives_a_rare_class_its_due() -> None:
@@ -68,7 +98,7 @@ def test_a_weight_gives_a_rare_class_its_due() -> None:
     unseen, theirs = clouds([200, 200], spread=12, seed=1)
 
     def found(weights: NDArray[np.float32] | None) -> float:
-        answers = fit_head(features, truth, weights, seed=0)(unseen[:, 0]).argmax(axis=1)
+        answers = fit_head(features, truth, weights, each(truth), 0)(unseen[:, 0]).argmax(axis=1)
         return float((answers[theirs == 1] == 1).mean())
 
     assert found(np.array([0.5, 10], np.float32)) > 0.5 > found(None)
@@ -77,13 +107,13 @@ def test_a_weight_gives_a_rare_class_its_due() -> None:
 @pytest.mark.parametrize("counts", [[1, 1], [1, 30], [2, 2], [3, 30]])
 def test_classes_of_few_pictures_are_learnt_too(counts: list[int]) -> None:
     features, truth = clouds(counts, spread=0.5)
-    head = fit_head(features, truth, class_weights(truth, 2), seed=0)
+    head = fit_head(features, truth, class_weights(truth, 2), each(truth), 0)
     assert (head(features[:, 0]).argmax(axis=1) == truth).all()
 
 
 def test_the_same_seed_gives_the_same_head() -> None:
     features, truth = clouds([20, 30], spread=5)
-    one, other = (fit_head(features, truth, None, seed=3) for _ in range(2))
+    one, other = (fit_head(features, truth, None, each(truth), 3) for _ in range(2))
     assert one.kernel.tobytes() == other.kernel.tobytes()
     assert (one.bias.tobytes(), one.strength) == (other.bias.tobytes(), other.strength)
 

@@ -13,6 +13,8 @@ from tests.training.test_train import TINY as BARS_RECIPE
 from tests.training.test_train import bars
 from tests.training.transfer.conftest import NORMALISE, stripes
 from training import optimizers
+from training.data import Data
+from training.data.split import File, Split
 from training.optimizer import Optimizer
 from training.progress import Progress, Row
 from training.run import read
@@ -72,6 +74,26 @@ def test_held_out_pictures_judge_the_head_and_do_not_teach_it(
     np.testing.assert_allclose(network.get_weights()[-2], taught, rtol=1e-5)
     contrary = json.loads((folder / "head.json").read_text())
     assert contrary["validation_accuracy"] == pytest.approx(1 - head["validation_accuracy"])
+
+
+def test_copies_of_a_picture_do_not_make_a_head_sure(network: keras.Model, folder: Path) -> None:
+    """Without a rule behind the classes, only another copy of a picture could give it away."""
+    truth = np.random.default_rng(0).permutation(16) % 2
+    copied = replace(DATA, x_train=DATA.x_train[::10].repeat(10, 0), y_train=truth.repeat(10))
+    paths = [f"{number}.png" for number in range(160)]
+    known = Split(
+        *("folder", DATA.labels, DATA.preprocess, 0, 0.2),
+        tuple(File(path, "lying", "train", "") for path in paths),
+        (),
+        tuple(tuple(paths[first : first + 10]) for first in range(0, 160, 10)),
+        *((), ()),
+    )
+
+    def strength(data: Data) -> float:
+        start(network, RECIPE, data, ALL, NONE, 1, folder, Progress())
+        return float(json.loads((folder / "head.json").read_text())["strength"])
+
+    assert strength(replace(copied, split=known)) < strength(copied)
 
 
 def test_mirror_images_teach_only_where_a_recipe_mirrors(
