@@ -9,6 +9,7 @@ from app.classifier import Classifier
 from training.data import Data
 from training.export.file import write
 from training.finish import exported, finish, judged, temperature_of
+from training.interrupt import Interrupted
 from training.progress import Progress
 from training.recipes import Recipe
 from training.run import Run, read, run_folder, validation_folder
@@ -16,7 +17,7 @@ from training.train import train
 
 
 class Stopped(RuntimeError):
-    """A training was stopped before its end; the same command goes on with it."""
+    """A training was stopped, or what comes after it; the same command goes on."""
 
 
 def build(recipe: Recipe, data: Data, runs: Path, models: Path, progress: Progress) -> Card:
@@ -51,7 +52,10 @@ def build(recipe: Recipe, data: Data, runs: Path, models: Path, progress: Progre
 def _trained(
     recipe: Recipe, data: Data, seed: int, folder: Path, validation: int, progress: Progress
 ) -> Run:
-    train(recipe, data, seed, folder, validation, progress)
+    try:
+        train(recipe, data, seed, folder, validation, progress)
+    except Interrupted:
+        raise Stopped(f"{folder} is finished; the same command goes on from there.") from None
     run = read(folder)
     if not run.finished:
         raise Stopped(

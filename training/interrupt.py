@@ -10,6 +10,10 @@ from typing import Any
 STDERR = 2
 
 
+class Interrupted(KeyboardInterrupt):
+    """The first Ctrl+C came where nothing was left to be broken off."""
+
+
 class Interrupt:
     """A context in which the first SIGINT sets `asked` and says so on stderr.
 

@@ -16,7 +16,7 @@ from training import networks, optimizers
 from training.batch_statistics import measure_statistics
 from training.batches import Batches
 from training.data import Data, write_split
-from training.interrupt import Interrupt
+from training.interrupt import Interrupt, Interrupted
 from training.progress import Progress
 from training.recipes import Recipe
 from training.run import Diverged, begin, write
@@ -35,7 +35,8 @@ def train(
     With `validation`, so many training images are left out and judged after each epoch: for
     choosing a recipe. A finished run of the same facts is read back, one that was broken off goes
     on after its last whole epoch. The first Ctrl+C ends it after the epoch: then the run is not
-    `finished`. Raises FileExistsError if the folder holds a run of other facts, and Diverged.
+    `finished`; in the last one it is, and Interrupted is raised, for whoever has more to do. Raises
+    FileExistsError if the folder holds a run of other facts, and Diverged.
     """
     run = begin(folder, recipe, data, seed, validation)
     if data.split is not None:
@@ -127,6 +128,8 @@ def train(
     _save(judge, run.last)
     if run.finished:
         run.checkpoint(recipe.epochs).unlink(missing_ok=True)
+        if interrupt.asked:
+            raise Interrupted
     return judge
 
 

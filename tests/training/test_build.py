@@ -304,6 +304,17 @@ def test_a_training_that_was_stopped_makes_no_model(tmp_path: Path) -> None:
     assert not (tmp_path / "models").exists()
 
 
+def test_ctrl_c_in_a_last_epoch_begins_no_other_seed(tmp_path: Path) -> None:
+    class Impatient(Progress):
+        def epoch(self, number: int, row: Mapping[str, float]) -> None:
+            if number == RECIPE.epochs:
+                os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(Stopped, match="tiny-validation is finished; the same command goes on"):
+        build(RECIPE, DATA, tmp_path / "runs", tmp_path / "models", Impatient())
+    assert [folder.name for folder in (tmp_path / "runs").iterdir()] == ["tiny-validation"]
+
+
 def test_in_a_checkout_the_card_names_the_commit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -21,6 +21,7 @@ from training.augment import Distortion
 from training.batch_statistics import measure_statistics
 from training.batches import Batches
 from training.data import Data
+from training.interrupt import Interrupted
 from training.normalise import Normalise
 from training.optimizer import Optimizer
 from training.progress import Progress
@@ -289,6 +290,16 @@ def test_ctrl_c_ends_a_run_after_the_epoch_and_saves_what_it_has(tmp_path: Path)
     rest = Run(stopped.folder).train(AVERAGED, bars(128))
     whole = Run(tmp_path / "whole").train(AVERAGED, bars(128))
     assert np.array_equal(rest.weights, whole.weights)
+
+
+def test_ctrl_c_in_the_last_epoch_finishes_the_run_and_is_passed_on(tmp_path: Path) -> None:
+    with pytest.raises(Interrupted):
+        Run(tmp_path / "stopped", asks_to_stop_after=AVERAGED.epochs).train(AVERAGED, bars(128))
+    assert read(tmp_path / "stopped").finished
+    whole = Run(tmp_path / "whole").train(AVERAGED, bars(128))
+    saved = keras.saving.load_model(read(tmp_path / "stopped").last)
+    for one, other in zip(saved.get_weights(), whole.model.get_weights(), strict=True):
+        assert np.array_equal(one, other)
 
 
 def test_what_is_saved_is_the_average_and_what_is_gone_on_with_is_not(tmp_path: Path) -> None:

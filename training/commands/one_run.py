@@ -9,6 +9,7 @@ from typing import Any
 
 from training.commands.options import fail
 from training.data import Data
+from training.interrupt import Interrupted
 from training.pretrained.lite0_weights import WeightsError
 from training.progress import Progress
 from training.recipes import Recipe
@@ -56,6 +57,8 @@ def one_run(
         train(recipe, data, seed, folder, recipe.validation, progress)
     except (Diverged, NoRun, OSError, WeightsError) as exc:
         fail(str(exc))
+    except Interrupted:
+        pass  # the run is finished and saved like any other
     run = read(folder)
     if not run.finished:
         fail(

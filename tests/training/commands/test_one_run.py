@@ -1,9 +1,20 @@
 from __future__ import annotations
 
+import os
+import signal
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 
-from training.commands.one_run import with_options
+from tests.training.test_train import TINY, bars
+from training.commands.one_run import one_run, with_options
+from training.progress import Progress
 from training.recipes import RECIPES
+from training.train import train
+
+pytestmark = pytest.mark.train
 
 
 @pytest.mark.parametrize("name", ["cifar10", "fashion-mnist"])
@@ -18,6 +29,16 @@ def test_a_network_with_one_view_keeps_its_options(name: str) -> None:
     recipe = with_options(RECIPES[name], {"flip": False})
     assert not recipe.flip
     assert recipe.network_options == RECIPES[name].network_options
+
+
+def test_a_run_that_was_interrupted_in_its_last_epoch_is_finished(tmp_path: Path) -> None:
+    class Impatient(Progress):
+        def epoch(self, number: int, row: Mapping[str, float]) -> None:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    recipe = replace(TINY, epochs=1, validation=10)
+    run = one_run(train, recipe, bars(64), 0, tmp_path / "run", False, Impatient())
+    assert run.finished
 
 
 def test_options_reach_the_recipe_and_its_optimizer() -> None:
