@@ -11,7 +11,7 @@ STDERR = 2
 
 
 class Interrupted(KeyboardInterrupt):
-    """The first Ctrl+C came where nothing was left to be broken off."""
+    """The first Ctrl+C came in the last epoch: the run is finished, and nothing is to follow."""
 
 
 class Interrupt:
