@@ -25,7 +25,8 @@ def split(data: Data, validation: int) -> tuple[NDArray[np.int64], NDArray[np.in
         return indices[: -data.validation_images], indices[-data.validation_images :]
     order = np.random.default_rng(VALIDATION_SEED).permutation(len(data.x_train))
     judges = np.zeros(len(order), bool)
-    single = _single(data)
+    numbers = picture_numbers(data)
+    single = np.bincount(numbers)[numbers] == 1
     images = np.bincount(data.y_train[single], minlength=len(data.labels))
     for label, share in enumerate(_shares(images, validation)):
         judges[order[single[order] & (data.y_train[order] == label)][:share]] = True
@@ -41,14 +42,6 @@ def picture_numbers(data: Data) -> NDArray[np.int64]:
             same = [places[path] for path in group if path in places]
             numbers[same] = min(same, default=0)
     return numbers
-
-
-def _single(data: Data) -> NDArray[np.bool_]:
-    """Of each training image: is there no other with the same pixels?"""
-    if data.split is None:
-        return np.ones(len(data.x_train), bool)
-    twice = {path for group in data.split.duplicates for path in group}
-    return np.array([file.path not in twice for file in data.split.files[: len(data.x_train)]])
 
 
 def _shares(images: NDArray[np.int64], validation: int) -> NDArray[np.int64]:
