@@ -14,6 +14,12 @@ class Optimizer:
     (height · width · channels in) × channels out, is made orthogonal before it is taken off. It is
     scaled as in Moonlight (arXiv 2502.16982), so that learning rate and weight decay mean what they
     mean to AdamW, which moves all other weights.
+
+    With `fixed_norm` it is not scaled; the kernel is, before each step, to norm √(channels out), as
+    Jordan has it for CIFAR-10 (airbench94_muon, 2024). So the learning rate is the share of a
+    kernel that a step replaces (where a kernel sees at least as many numbers as there are channels
+    out), and weight decay changes nothing of it. Only for kernels before a batch normalisation,
+    which does not see their size.
     """
 
     kind: Literal["adamw", "muon"]
@@ -22,4 +28,5 @@ class Optimizer:
     weight_decay: float  # decoupled; of kernels, not of biases
     average: float = 0.0  # momentum of the weights' mean over the steps, less in a short training
     momentum: float | None = None  # of muon; None: Keras' own, 0.95
+    fixed_norm: bool = False  # of the kernels that muon moves
     adamw_learning_rate: float | None = None  # of what muon leaves to AdamW; None: the same

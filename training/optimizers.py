@@ -35,7 +35,7 @@ def build(optimizer: Optimizer, steps: int) -> keras.Optimizer:
         if optimizer.adamw_learning_rate is not None:
             share = optimizer.adamw_learning_rate / optimizer.learning_rate
             options |= {"adam_lr_ratio": share}
-        built = KernelMuon(schedule, **options)
+        built = KernelMuon(schedule, fixed_norm=optimizer.fixed_norm, **options)
     else:
         built = keras.optimizers.AdamW(schedule, **options)
     built.exclude_from_weight_decay(var_names=["bias", "beta", "gamma"])
@@ -46,6 +46,14 @@ def build(optimizer: Optimizer, steps: int) -> keras.Optimizer:
 class KernelMuon(keras.optimizers.Muon):  # type: ignore[misc]
     """Keras' Muon, which is for matrices alone, for the kernels of convolutions alone."""
 
+    def __init__(self, *arguments: Any, fixed_norm: bool = False, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.fixed_norm = fixed_norm
+
+    def get_config(self) -> dict[str, Any]:
+        """With `fixed_norm`."""
+        return {**super().get_config(), "fixed_norm": self.fixed_norm}
+
     def _should_use_adamw(self, variable: Any) -> bool:
         return len(variable.shape) != 4
 
@@ -55,5 +63,10 @@ class KernelMuon(keras.optimizers.Muon):  # type: ignore[misc]
         self.assign(m, ops.add(gradient, ops.multiply(m, self.momentum)))
         direction = ops.add(gradient, ops.multiply(m, self.momentum)) if self.nesterov else m
         matrix = ops.reshape(direction, (prod(variable.shape[:-1]), variable.shape[-1]))
-        update = self.lr_adjust(lr * self.zeropower_via_newtonschulz5(matrix, self.ns_steps))
-        self.assign_sub(variable, ops.reshape(update, variable.shape))
+        update = lr * self.zeropower_via_newtonschulz5(matrix, self.ns_steps)
+        if not self.fixed_norm:
+            self.assign_sub(variable, ops.reshape(self.lr_adjust(update), variable.shape))
+            return
+        kernel = ops.convert_to_tensor(variable)
+        share = variable.shape[-1] ** 0.5 / (ops.norm(ops.reshape(kernel, (-1,))) + 1e-7)
+        self.assign(variable, kernel * share - ops.reshape(update, variable.shape))

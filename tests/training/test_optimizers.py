@@ -97,6 +97,33 @@ def test_what_muon_leaves_to_adamw_may_have_a_learning_rate_of_its_own() -> None
         assert step(weight_shape, gradient, "muon", slower) == pytest.approx(expected, rel=1e-5)
 
 
+@pytest.mark.parametrize("size", [0.01, 100.0])
+def test_a_kernel_of_fixed_norm_is_moved_by_the_learning_rates_share_of_it(size: float) -> None:
+    shape = (3, 3, 4, 16)
+    start, gradient = gradient_of(shape, seed=1), gradient_of(shape)
+    weight = keras.Variable(size * start, dtype="float32", name="kernel")
+    build(replace(MUON, fixed_norm=True), steps=100).apply(
+        [keras.ops.convert_to_tensor(gradient)], [weight]
+    )
+    kept = start / np.linalg.norm(start) * np.sqrt(16)  # as large as 16 kernels of norm 1
+    orthogonal = step(shape, gradient, "muon") / (0.2 * np.sqrt(36))  # without Moonlight's scale
+    assert np.asarray(weight) == pytest.approx(kept - 0.5 * orthogonal, abs=1e-5)
+    assert 0.8 < np.linalg.norm(orthogonal) / np.linalg.norm(kept) < 1.2
+
+
+def test_a_fixed_norm_is_part_of_what_is_saved() -> None:
+    optimizer = build(replace(MUON, fixed_norm=True), steps=100)
+    saved = keras.optimizers.serialize(optimizer)
+    assert keras.optimizers.deserialize(saved).fixed_norm
+
+
+@pytest.mark.parametrize("shape", [(16,), (36, 16)])
+def test_only_kernels_of_convolutions_have_a_fixed_norm(shape: tuple[int, ...]) -> None:
+    gradient = gradient_of(shape)
+    fixed = step(shape, gradient, "muon", replace(MUON, fixed_norm=True))
+    assert np.array_equal(fixed, step(shape, gradient, "muon"))
+
+
 @pytest.mark.parametrize(("momentum", "kept"), [(None, 0.95), (0.5, 0.5)])
 def test_muon_remembers_earlier_gradients_by_its_momentum(
     momentum: float | None, kept: float
