@@ -13,7 +13,7 @@ from training.export.graph import ExportError, Graph, Value
 from training.normalise import Normalise
 
 _GLOBAL_POOLING = {"GlobalAveragePool", "GlobalMaxPool"}
-# Behind global pooling; ReduceMean is that of two views.
+# Behind global pooling; ReduceMean is that of the views.
 _KEEPS_VECTOR = {"Add", "Flatten", "LayerNormalization", "Mul", "ReduceMean", "Reshape"}
 
 

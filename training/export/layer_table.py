@@ -26,9 +26,10 @@ _DILATED = {"Conv2D", "DepthwiseConv2D", "SeparableConv2D"}
 _GLOBAL = {"GlobalAveragePooling2D", "GlobalMaxPooling2D", "GroupNormalization"}
 _REDUCING = {"LayerNormalization", "ops.Max", "ops.Mean", "ops.Min", "ops.Sum"}
 _RESIZED = {"Resizing", "UpSampling2D"}
-_VIEWS = {  # what lies behind them has so many
-    "training.networks.views.MeanOfBothViews": 1,
+_MEAN_OF_VIEWS = "training.networks.views.MeanOfViews"
+_VIEWS = {  # how many views each makes of one
     "training.networks.views.WithMirrorImages": 2,
+    "training.networks.views.WithShifted": 3,
 }
 
 
@@ -58,7 +59,7 @@ def layer_table(model: keras.Model, tensors: dict[str, str | None]) -> list[Laye
         read = [grids[edge] for edge in call.reads]
         grids[call.makes] = _grid(call, read, image[:2])
         seen = max(views[edge] for edge in call.reads)
-        views[call.makes] = _VIEWS.get(call.kind, seen)
+        views[call.makes] = 1 if call.kind == _MEAN_OF_VIEWS else seen * _VIEWS.get(call.kind, 1)
         layer = call.layer
         window, strides = _window(call, read[0].shape)
         padding = getattr(layer, "padding", None)

@@ -74,8 +74,9 @@ _LAYERS: dict[str, Translation] = {
     "UnitNormalization": normalization.unit_normalization,
     "UpSampling2D": reshaping.up_sampling2d,
     "ZeroPadding2D": reshaping.zero_padding2d,
-    "training.networks.views.MeanOfBothViews": views.mean_of_both_views,
+    "training.networks.views.MeanOfViews": views.mean_of_views,
     "training.networks.views.WithMirrorImages": views.with_mirror_images,
+    "training.networks.views.WithShifted": views.with_shifted,
 }
 TRANSLATIONS = _LAYERS | {f"ops.{name}": one for name, one in operations.TRANSLATIONS.items()}
 # Do something in training only, or nothing at all, and leave no tensor.

@@ -7,6 +7,7 @@ they were normalised or what it will be trained on. Layer names become the tenso
 exported file. Keras is imported inside the functions, so that listing recipes costs nothing.
 """
 
+from training.networks.airbench import airbench
 from training.networks.deep import deep_photo, deep_small
 from training.networks.lecture import (
     EmptyFeatureMap,
@@ -21,6 +22,7 @@ from training.networks.saved import DamagedFile, load
 __all__ = [
     "DamagedFile",
     "EmptyFeatureMap",
+    "airbench",
     "cats_dogs",
     "cifar10_simple",
     "deep_photo",

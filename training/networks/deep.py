@@ -1,4 +1,4 @@
-"""Networks that lead: groups of convolutions with batch normalisation, for small and large photos.
+"""Deeper networks: groups of convolutions with batch normalisation, for small and large photos.
 
 In the manner of Jordan's airbench networks (arXiv 2404.00498), with ReLU: TensorFlow computes GELU
 in bfloat16 at half the speed. Without dense layers but the last, so any image size will do.
@@ -15,31 +15,27 @@ if TYPE_CHECKING:
 def deep_small(
     image: tuple[int, int, int],
     classes: int,
-    stem: int = 24,
-    widths: tuple[int, ...] = (128, 384, 384),
+    stem: int = 8,
+    widths: tuple[int, ...] = (32, 64, 128),
     mirrored: bool = False,
-    frozen_stem: bool = False,
 ) -> keras.Model:
     """For pictures of about 32 pixels: a 2×2 stem that whitens, then one group for each width.
 
-    With `mirrored` it answers by a picture and its mirror image (`training.networks.views`). A
-    `frozen_stem` stays as it starts: strong weight decay would undo the whitening.
+    With `mirrored` it answers by a picture and its mirror image (`training.networks.views`).
     """
     from keras import Input, Model, layers
 
-    from training.networks.views import MeanOfBothViews, WithMirrorImages
+    from training.networks.views import MeanOfViews, WithMirrorImages
 
     x = inputs = Input(image, name="image")
     if mirrored:
         x = WithMirrorImages(dtype="float32", name="views")(x)
-    whiten = layers.Conv2D(stem, 2, activation="relu", dtype="float32", name="whiten")
-    whiten.trainable = not frozen_stem
-    x = whiten(x)
+    x = layers.Conv2D(stem, 2, activation="relu", dtype="float32", name="whiten")(x)
     for number, width in enumerate(widths, start=1):
         x = _group(x, width, f"group{number}", momentum=0.6)
     x = layers.GlobalMaxPooling2D(name="pool")(x)
     if mirrored:
-        x = MeanOfBothViews(name="both_views")(x)
+        x = MeanOfViews(2, name="both_views")(x)
     return Model(inputs, _answer(x, classes), name="deep-small")
 
 

@@ -18,7 +18,8 @@ def load(path: Path) -> keras.Model:
     """Read a whole network. Raises DamagedFile."""
     import keras
 
-    import_module("training.networks.views")  # Keras finds layers by name that it has seen
+    for part in ("dirac", "views"):  # Keras finds by name what it has seen
+        import_module(f"training.networks.{part}")
     try:
         model: keras.Model = keras.saving.load_model(path)
     except Exception as exc:  # Keras wraps what zipfile, json and h5py raise in whatever it likes

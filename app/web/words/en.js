@@ -345,6 +345,7 @@ export default {
   "model.recipe.optimizer.average": "Weights: moving average over the steps, momentum",
   "model.recipe.optimizer.momentum": "Momentum of Muon",
   "model.recipe.optimizer.adamw_learning_rate": "Learning rate at its peak, of what Muon leaves to AdamW",
+  "model.recipe.optimizer.fixed_norm": "Kernels that Muon moves keep their norm",
   "model.recipe.augmentation.shift_pixels": "Augmentation: shift, at most (pixels)",
   "model.recipe.augmentation.crop_area": "Augmentation: cropping, smallest share of the photo",
   "model.recipe.augmentation.crop_side": "Augmentation: resized to a side of (pixels)",

@@ -345,6 +345,7 @@ export default {
   "model.recipe.optimizer.average": "가중치의 이동 평균: 모멘텀",
   "model.recipe.optimizer.momentum": "Muon의 모멘텀",
   "model.recipe.optimizer.adamw_learning_rate": "Muon이 AdamW에 맡긴 가중치의 최대 학습률",
+  "model.recipe.optimizer.fixed_norm": "Muon이 움직이는 커널의 노름 유지",
   "model.recipe.augmentation.shift_pixels": "증강: 최대 이동(픽셀)",
   "model.recipe.augmentation.crop_area": "증강: 잘라내기, 사진에서 차지하는 최소 비율",
   "model.recipe.augmentation.crop_side": "증강: 맞춘 한 변의 크기(픽셀)",
