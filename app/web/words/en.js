@@ -355,6 +355,8 @@ export default {
   "model.recipe.augmentation.saturation": "Augmentation: change of saturation, at most",
   "model.recipe.flip": "Mirrored every other epoch",
   "model.recipe.whiten": "First kernels whiten the training images",
+  "model.recipe.network_options.mirrored": "Answers by the mirror image as well",
+  "model.recipe.network_options.shifted": "Answers by the picture moved by a pixel as well",
   "model.recipe.head_first": "Head fitted to the features first",
   "model.recipe.validation": "Images held out, to fit a temperature",
   "model.recipe.dtype": "Numbers while training",

@@ -355,6 +355,8 @@ export default {
   "model.recipe.augmentation.saturation": "증강: 채도 변화의 최대 비율",
   "model.recipe.flip": "에포크마다 번갈아 좌우로 뒤집음",
   "model.recipe.whiten": "첫 커널이 학습 이미지를 백색화",
+  "model.recipe.network_options.mirrored": "좌우로 뒤집은 그림도 함께 보고 답함",
+  "model.recipe.network_options.shifted": "한 픽셀 옮긴 그림도 함께 보고 답함",
   "model.recipe.head_first": "특징에 맞춰 헤드부터 학습",
   "model.recipe.validation": "온도를 맞추려고 따로 둔 이미지",
   "model.recipe.dtype": "학습할 때의 수 형식",
