@@ -68,5 +68,5 @@ class KernelMuon(keras.optimizers.Muon):  # type: ignore[misc]
             self.assign_sub(variable, ops.reshape(self.lr_adjust(update), variable.shape))
             return
         kernel = ops.convert_to_tensor(variable)
-        share = variable.shape[-1] ** 0.5 / (ops.norm(ops.reshape(kernel, (-1,))) + 1e-7)
-        self.assign(variable, kernel * share - ops.reshape(update, variable.shape))
+        scale = variable.shape[-1] ** 0.5 / (ops.norm(ops.reshape(kernel, (-1,))) + 1e-7)
+        self.assign(variable, kernel * scale - ops.reshape(update, variable.shape))
