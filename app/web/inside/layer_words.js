@@ -9,6 +9,8 @@ const KINDS = { // of Keras' types; any other is called as it is
   Conv2D: "convolution", DepthwiseConv2D: "depthwise", MaxPooling2D: "max", AveragePooling2D: "average",
   GlobalMaxPooling2D: "globalMax", GlobalAveragePooling2D: "globalAverage", Flatten: "flatten", Dense: "dense",
   BatchNormalization: "normalisation", Add: "add", Concatenate: "concatenate", Activation: "activation",
+  WithMirrorImages: "withMirror", WithShifted: "withShifted", MeanOfViews: "meanOfViews",
+  MeanOfBothViews: "meanOfViews", // its name in files made before there were more than two
 };
 const ACTIVATIONS = { relu: "ReLU", relu6: "ReLU6" };
 
@@ -30,7 +32,7 @@ export function whySize(layer, input) {
     return { formula: `${input.join("·")} = ${layer.shape[0]}`, sentence: t("inside.why.flatten") };
   }
   const last = layer.shape.at(-1);
-  if (["dense", "globalMax", "globalAverage", "add", "concatenate"].includes(kind)) {
+  if (["dense", "globalMax", "globalAverage", "add", "concatenate", "withMirror", "withShifted", "meanOfViews"].includes(kind)) {
     return { formula: "", sentence: t(`inside.why.${kind}`, { units: count(last) }) };
   }
   const same = input && times(input) === times(layer.shape);
