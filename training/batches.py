@@ -6,7 +6,6 @@ off. Knows nothing of networks.
 
 from __future__ import annotations
 
-import keras
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,15 +15,15 @@ from training.photo import PhotoChange, change
 from training.recipes import Recipe
 
 Floats = NDArray[np.float32]
+Batch = tuple[Floats, ...]
 
 
-class Batches(keras.utils.PyDataset):  # type: ignore[misc]
+class Batches:
     """Normalised, changed pixels and their targets; `chosen` are indices of `data.x_train`."""
 
     def __init__(
         self, recipe: Recipe, data: Data, chosen: NDArray[np.int64], seed: int, first_epoch: int = 0
     ) -> None:
-        super().__init__()
         self._recipe, self._data, self._chosen, self._seed = recipe, data, chosen, seed
         self._one_hot = np.eye(len(data.labels), dtype=np.float32)
         self._class_weights = (
@@ -51,7 +50,7 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
     def __len__(self) -> int:
         return -(-len(self._chosen) // self._recipe.batch_size)
 
-    def __getitem__(self, index: int) -> tuple[Floats, ...]:
+    def __getitem__(self, index: int) -> Batch:
         """Batch N×H×W×C, targets N×classes and, where classes weigh differently, weights N."""
         size = self._recipe.batch_size
         chosen = self._order[index * size : (index + 1) * size]
@@ -74,7 +73,8 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
             pixels[mirrored] = pixels[mirrored, :, ::-1]
         return pixels
 
-    def on_epoch_end(self) -> None:
+    def next_epoch(self) -> None:
+        """From now on the batches are those of the epoch after."""
         self._epoch += 1
         self._shuffle()
 

@@ -16,6 +16,7 @@ from training import networks, optimizers
 from training.batch_statistics import measure_statistics
 from training.batches import Batches
 from training.data import Data, write_split
+from training.epoch import learn
 from training.interrupt import Interrupt, Interrupted
 from training.progress import Progress
 from training.recipes import Recipe
@@ -79,50 +80,38 @@ def train(
     started = time.monotonic() - (history[-1]["seconds"] if history else 0)
     interrupt = Interrupt()
 
-    class Watch(keras.callbacks.Callback):  # type: ignore[misc]
-        def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002
-            interrupt.doing = f"epoch {epoch + 1}"
-            _reseed(model, epoch * len(batches))
-
-        def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
-            progress.step(batch + 1, logs)
-
-        def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-            row = {"epoch": float(epoch + 1), "seconds": time.monotonic() - started}
-            row |= {name: float(value) for name, value in (logs or {}).items()}
-            row["learning_rate"] = float(model.optimizer.learning_rate)
-            take_average(epoch)
-            if len(held_out):
-                row |= _judged(judge, recipe, data, held_out)
-            if not isfinite(row["loss"] + row.get("validation_loss", 0)):
-                raise Diverged(
-                    f"{folder} diverged in epoch {epoch + 1}: its loss is no number any more. "
-                    "Remove that folder, then train again with a smaller learning rate."
-                )
-            if len(held_out):
-                before = [earlier["validation_accuracy"] for earlier in history]
-                if row["validation_accuracy"] > max(before, default=-1.0):
-                    _save(judge, folder / "best.keras")
-            history.append(row)
-            model.save_weights(run.checkpoint(epoch + 1))
-            write(folder / "history.json", json.dumps(history, indent=1))
-            run.checkpoint(epoch).unlink(missing_ok=True)
-            progress.epoch(epoch + 1, row)
-            self.model.stop_training = interrupt.asked
+    def one_epoch(epoch: int) -> None:
+        interrupt.doing = f"epoch {epoch + 1}"
+        _reseed(model, epoch * len(batches))
+        means = learn(model, batches, progress.step)
+        batches.next_epoch()
+        row = {"epoch": float(epoch + 1), "seconds": time.monotonic() - started, **means}
+        row["learning_rate"] = float(model.optimizer.learning_rate)
+        take_average(epoch)
+        if len(held_out):
+            row |= _judged(judge, recipe, data, held_out)
+        if not isfinite(row["loss"] + row.get("validation_loss", 0)):
+            raise Diverged(
+                f"{folder} diverged in epoch {epoch + 1}: its loss is no number any more. "
+                "Remove that folder, then train again with a smaller learning rate."
+            )
+        if len(held_out):
+            before = [earlier["validation_accuracy"] for earlier in history]
+            if row["validation_accuracy"] > max(before, default=-1.0):
+                _save(judge, folder / "best.keras")
+        history.append(row)
+        model.save_weights(run.checkpoint(epoch + 1))
+        write(folder / "history.json", json.dumps(history, indent=1))
+        run.checkpoint(epoch).unlink(missing_ok=True)
+        progress.epoch(epoch + 1, row)
 
     if len(history) < recipe.epochs:
         best = max((row.get("validation_accuracy", -inf) for row in history), default=-inf)
         progress.begin(run.folder.name, recipe.epochs, len(batches), len(history), best)
         try:
             with interrupt:
-                model.fit(
-                    batches,
-                    initial_epoch=len(history),
-                    epochs=recipe.epochs,
-                    verbose=0,
-                    callbacks=[Watch()],
-                    shuffle=False,
-                )
+                while len(history) < recipe.epochs and not interrupt.asked:
+                    one_epoch(len(history))
         finally:
             progress.end()
     _save(judge, run.last)

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import keras
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -58,7 +57,7 @@ def test_every_epoch_has_every_picture_once_and_in_another_order() -> None:
     for _ in range(3):
         orders.append(order_of(batches))
         assert sorted(orders[-1]) == list(range(100))
-        batches.on_epoch_end()
+        batches.next_epoch()
     assert len({tuple(order) for order in orders} | {tuple(range(100))}) == 4
 
 
@@ -89,34 +88,11 @@ def test_a_picture_is_bent_another_way_in_each_epoch_by_each_seed_and_in_each_ba
     def bent(seed: int, epoch: int) -> list[bytes]:
         batches = Batches(recipe, data_of(same), np.arange(4), seed)
         for _ in range(epoch):
-            batches.on_epoch_end()
+            batches.next_epoch()
         return [batches[i][0].tobytes() for i in range(4)]
 
     assert bent(5, 0) == bent(5, 0)
     assert len({*bent(5, 0), *bent(5, 1), *bent(2, 0)}) == 12
-
-
-def test_keras_takes_each_epochs_own_order() -> None:
-    taken: dict[int, dict[int, list[int]]] = {}
-
-    class Seen(Batches):
-        def __getitem__(self, index: int) -> tuple[NDArray[np.float32], ...]:
-            pixels, targets = super().__getitem__(index)
-            taken.setdefault(self._epoch, {})[index] = pixels[:, 0, 0, 0].astype(int).tolist()
-            return pixels, targets
-
-    batches = Seen(STILL, data_of(numbered(20)), np.arange(20), 5)
-    model = keras.Sequential(
-        [keras.Input((4, 4, 1)), keras.layers.Flatten(), keras.layers.Dense(10, "softmax")]
-    )
-    model.compile(loss="categorical_crossentropy")
-    model.fit(batches, epochs=3, verbose=0, shuffle=False)
-    orders = [  # of the three last: Keras looks at the data before it begins the first
-        tuple(number for _, batch in sorted(taken[epoch].items()) for number in batch)
-        for epoch in sorted(taken)[-3:]
-    ]
-    assert all(sorted(order) == list(range(20)) for order in orders)
-    assert len(set(orders)) == 3
 
 
 def test_only_the_chosen_pictures_are_in_a_batch() -> None:
@@ -127,7 +103,7 @@ def test_only_the_chosen_pictures_are_in_a_batch() -> None:
 def test_a_run_that_goes_on_meets_the_batches_that_it_would_have_met() -> None:
     batches = batches_of(40)
     for _ in range(3):
-        batches.on_epoch_end()
+        batches.next_epoch()
     assert order_of(batches_of(40, first_epoch=3)) == order_of(batches)
 
 
@@ -143,9 +119,9 @@ def test_half_of_the_pictures_are_mirrored_and_in_the_next_epoch_the_others() ->
 
     first = mirrored()
     assert 30 < len(first) < 70
-    batches.on_epoch_end()
+    batches.next_epoch()
     assert mirrored() == set(range(1, 101)) - first
-    batches.on_epoch_end()
+    batches.next_epoch()
     assert mirrored() == first
 
 
