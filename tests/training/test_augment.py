@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -130,6 +132,26 @@ def test_a_shift_moves_every_pixel_alike_and_rows_apart_from_columns() -> None:
         assert_fills(moved.mean(axis=(1, 2)), 3, ROUNDING)
     correlation = np.corrcoef(down.mean(axis=(1, 2)), across.mean(axis=(1, 2)))[0, 1]
     assert abs(correlation) < 0.2
+
+
+def test_what_moves_by_a_part_of_a_pixel_stays_sharp() -> None:
+    """Waves 4 pixels long: read by straight lines, half way between pixels .71 would be left."""
+    wave = (128 + 100 * np.sin(np.arange(SIDE) * np.pi / 2)).astype(np.uint8)
+    waves = np.broadcast_to(wave[:, None, None], (200, SIDE, SIDE, 1))
+    for pixels, along in ((waves, 1), (waves.transpose(0, 2, 1, 3), 2)):
+        moved = distort(pixels, Distortion(shift_pixels=1), rng())[:, CORE, CORE] - 128.0
+        two_waves = np.take(moved, range(8), axis=along)
+        height = np.sqrt(2 * np.square(two_waves).mean(axis=along))
+        assert height.min() > 92
+        assert height.max() < 102
+
+
+def test_a_share_of_pictures_stays_as_it_is_and_the_others_do_not() -> None:
+    pixels = noise(2000)
+    bent = distort(pixels, replace(EVERYTHING, untouched=0.25), rng())
+    same = (bent == pixels).all(axis=(1, 2, 3))
+    assert 0.22 < same.mean() < 0.28
+    assert (bent[~same] != pixels[~same]).mean(axis=(1, 2, 3)).min() > 0.5
 
 
 def test_a_rotation_keeps_the_centre_and_all_distances_from_it() -> None:
