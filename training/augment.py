@@ -34,6 +34,7 @@ class Distortion:
     shift_pixels: float = 0.0
     elastic_pixels: float = 0.0  # root mean square of the elastic displacement, at its strongest
     elastic_sigma_pixels: float = 4.0  # how smooth it is: the standard deviation of its Gaussian
+    stroke: float = 0.0  # grey levels of 0…1 to the power of e to this: strokes thin or thicken
     untouched: float = 0.0  # the share of pictures that stay as they are
 
 
@@ -72,9 +73,11 @@ def distort(
     bent = map_coordinates(
         finer, np.stack([picture, FINER * source_rows, FINER * source_columns]), order=1
     )[..., None]
-    bent = np.clip(bent, 0, pixels.max(axis=(1, 2, 3), keepdims=True))  # splines swing beyond
+    brightest = np.maximum(pixels.max(axis=(1, 2, 3), keepdims=True), 1)
+    grey = np.clip(bent / brightest, 0, 1)  # splines swing beyond
+    power = np.exp(uniform(distortion.stroke))[..., None]
     untouched = rng.random((n, 1, 1, 1)) < distortion.untouched
-    return np.asarray(np.where(untouched, pixels, np.rint(bent)), np.uint8)
+    return np.asarray(np.where(untouched, pixels, np.rint(brightest * grey**power)), np.uint8)
 
 
 def _smooth_noise(

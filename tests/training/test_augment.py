@@ -18,6 +18,7 @@ EVERYTHING = Distortion(
     shift_pixels=2,
     elastic_pixels=1.5,
     elastic_sigma_pixels=3,
+    stroke=0.5,
 )
 
 # Where each pixel of a bent picture came from can be read off a bent ramp: grey = 10 · row. The
@@ -144,6 +145,18 @@ def test_what_moves_by_a_part_of_a_pixel_stays_sharp() -> None:
         height = np.sqrt(2 * np.square(two_waves).mean(axis=along))
         assert height.min() > 92
         assert height.max() < 102
+
+
+def test_strokes_thin_or_thicken_by_the_grey_at_their_edges() -> None:
+    """Half of full grey becomes ½ to the power of e^-0.6 to e^0.6; ink and paper stay."""
+    stroke = np.zeros((2000, 3, 3, 1), np.uint8)
+    stroke[:, :, 1], stroke[:, :, 2] = 100, 200  # the picture's own brightest is full
+    thin = distort(stroke, Distortion(stroke=0.6), rng())[..., 0]
+    assert (thin[:, :, 0] == 0).all()
+    assert (thin[:, :, 2] == 200).all()
+    assert np.ptp(thin[:, :, 1], axis=1).max() == 0
+    powers = np.log(thin[:, 0, 1] / 200) / np.log(0.5)
+    assert_fills(np.log(powers), 0.6, 0.02)
 
 
 def test_a_share_of_pictures_stays_as_it_is_and_the_others_do_not() -> None:
