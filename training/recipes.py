@@ -66,7 +66,13 @@ RECIPES = {
             optimizer=Optimizer("adamw", 2e-3, warmup=0.05, weight_decay=1e-4),
             normalise=DIGIT,
             augmentation=Distortion(
-                rotation_degrees=9, shear_degrees=6, scale=0.08, shift_pixels=1, elastic_pixels=1.0
+                rotation_degrees=9,
+                shear_degrees=6,
+                scale=0.08,
+                shift_pixels=1,
+                elastic_pixels=1.0,
+                stroke=0.6,
+                untouched=0.25,
             ),
             dtype="mixed_bfloat16",
         ),
