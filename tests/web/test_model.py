@@ -107,7 +107,7 @@ def test_the_recipe_the_data_and_the_tools_are_named(service: str, make_tab: Mak
     known = card(page, service)
     recipe = page.get_by_role("region", name="How it was trained")
     expect(recipe.get_by_role("row", name="Images in a batch")).to_contain_text("128")
-    expect(recipe.get_by_role("row", name="rotation, at most")).to_contain_text("9")
+    expect(recipe.get_by_role("row", name="rotation, at most")).to_contain_text("13")
     made = page.get_by_role("region", name="How it was made")
     expect(made).to_contain_text(known["dataset"]["sha256"])
     expect(made).to_contain_text(f"keras {known['made_with']['keras']}")
@@ -218,6 +218,16 @@ def test_it_fits_a_narrow_window_and_speaks_korean(
     words = set(re.findall(r"[A-Za-z]{4,}", page.locator("main").inner_text()))
     assert words <= {
         *("mnist", "conv", "Apache", "ONNX", "MNIST", "bilinear", "The", "Convolu", "authors"),
-        *("keras", "convolu", "onnx", "tensorflow", "AdamW", "mixed_bfloat16", "mixed", "bfloat"),
+        *(
+            "keras",
+            "convolu",
+            "onnx",
+            "tensorflow",
+            "AdamW",
+            "muon",
+            "mixed_bfloat16",
+            "mixed",
+            "bfloat",
+        ),
     }
     assert violations(page) == []

@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import onnxruntime
 import pytest
 
 from tests.web.node import evaluate
@@ -86,6 +87,27 @@ def test_no_sentence_is_unused(table: dict[str, dict[str, str]]) -> None:
     keys = set(table["en"])
     named, made = used_keys(keys)
     assert keys - named - made == set()
+
+
+@pytest.mark.parametrize("model", sorted((ROOT / "models").glob("*.onnx")), ids=lambda p: p.stem)
+def test_every_fact_of_the_recipes_that_come_along_has_words(
+    table: dict[str, dict[str, str]], model: Path
+) -> None:
+    session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
+    recipe = json.loads(session.get_modelmeta().custom_metadata_map["recipe"])
+
+    def facts(nested: dict[str, Any], prefix: str = "model.recipe.") -> list[str]:
+        return [
+            key
+            for name, value in nested.items()
+            for key in (
+                facts(value, f"{prefix}{name}.") if isinstance(value, dict) else [prefix + name]
+            )
+        ]
+
+    elsewhere = {"name", "description", "data", "preprocess"}  # on other cards of the page
+    said = facts({name: fact for name, fact in recipe.items() if name not in elsewhere})
+    assert set(said) - set(table["en"]) == set()
 
 
 def test_every_error_that_a_page_can_meet_has_its_sentence(
