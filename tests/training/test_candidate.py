@@ -82,7 +82,8 @@ def test_a_model_file_tells_what_its_card_says() -> None:
     assert sum(layer.parameters for layer in found.layers) == 121_930
     assert found.test_accuracy is not None
     assert found.test_accuracy > 0.99
-    assert found.seconds_per_epoch is None
+    assert found.seconds_per_epoch is not None
+    assert 1 < found.seconds_per_epoch < 100
     assert found.run_one_image() is not None
 
 
@@ -90,6 +91,7 @@ def test_a_model_file_without_metrics_has_no_accuracy(tmp_path: Path) -> None:
     (tmp_path / "colours.onnx").write_bytes(colour_model())
     found = of_file(tmp_path / "colours.onnx")
     assert (found.layers, found.validation_accuracy, found.test_accuracy) == ([], None, None)
+    assert found.seconds_per_epoch is None
 
 
 def test_a_model_from_elsewhere_runs_with_the_card_beside_it(tmp_path: Path) -> None:
